@@ -1,0 +1,5 @@
+package kafkatest
+
+import "syscall"
+
+var dieWithParent = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
