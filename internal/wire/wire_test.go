@@ -35,6 +35,7 @@ var (
 		},
 	}
 	positionKey = PositionKey{Stream: "local-aggregate", TopicID: topicID, Partition: 3}
+	created     = Created{Version: 1, ClusterID: "c1", Topic: "page-views", TopicID: topicID.String()}
 	position    = Position{Src: 1 << 40, Dst: 5, LeaderEpoch: -1, Producers: []Producer{{ID: 1001, Epoch: 2}}}
 )
 
@@ -63,6 +64,13 @@ var formats = []struct {
 	}},
 	{"position-key", positionKey, positionKey.Append(nil), func(b []byte) (any, []byte, error) {
 		v, err := ParsePositionKey(b)
+		return v, v.Append(nil), err
+	}},
+	{"created", created, created.Append(nil), func(b []byte) (any, []byte, error) {
+		v, err := ParseCreated(b)
+		if err != nil {
+			return v, nil, err
+		}
 		return v, v.Append(nil), err
 	}},
 	{"position", position, position.Append(nil), func(b []byte) (any, []byte, error) { v, err := ParsePosition(b); return v, v.Append(nil), err }},
@@ -146,6 +154,7 @@ func FuzzStamp(f *testing.F)       { fuzzFormat(f, "stamp") }
 func FuzzReport(f *testing.F)      { fuzzFormat(f, "report") }
 func FuzzCounts(f *testing.F)      { fuzzFormat(f, "counts") }
 func FuzzPositionKey(f *testing.F) { fuzzFormat(f, "position-key") }
+func FuzzCreated(f *testing.F)     { fuzzFormat(f, "created") }
 func FuzzPosition(f *testing.F)    { fuzzFormat(f, "position") }
 
 func TestFingerprint(t *testing.T) {

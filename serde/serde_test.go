@@ -1,0 +1,585 @@
+package serde
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/weirhq/weir/internal/registry"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// memLog is a topic in memory.
+type memLog struct {
+	mu      sync.Mutex
+	records [][2][]byte
+}
+
+func (l *memLog) ReadToEnd(_ context.Context, fn func(key, value []byte, offset int64) error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, r := range l.records {
+		if err := fn(r[0], r[1], int64(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *memLog) Append(_ context.Context, key, value []byte) (int64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.records = append(l.records, [2][]byte{bytes.Clone(key), bytes.Clone(value)})
+	return int64(len(l.records) - 1), nil
+}
+
+// server is a registry behind HTTP that counts the requests.
+type server struct {
+	url      string
+	requests atomic.Int64
+	instead  atomic.Pointer[http.HandlerFunc] // answers in place of the registry
+}
+
+func newServer(t testing.TB, records ...[2][]byte) *server {
+	t.Helper()
+	service, err := registry.New(registry.Config{}, &memLog{records: records})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := service.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	service.Register(mux)
+	s := &server{}
+	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.requests.Add(1)
+		if instead := s.instead.Load(); instead != nil {
+			(*instead)(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		h.Close()
+	})
+	s.url = h.URL
+	return s
+}
+
+// answer makes the server say the same to everything; 0 ends that.
+func (s *server) answer(status int, body string) {
+	if status == 0 {
+		s.instead.Store(nil)
+		return
+	}
+	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	})
+	s.instead.Store(&h)
+}
+
+type view struct {
+	Client string    `avro:"client"`
+	User   *string   `avro:"user"`
+	At     time.Time `avro:"at"`
+	Bytes  *int64    `avro:"bytes"`
+	Line   int64     `avro:"line"`
+}
+
+const viewSchema = `{"type":"record","name":"PageView","namespace":"weir.demo","fields":[
+	{"name":"client","type":"string"},
+	{"name":"user","type":["null","string"]},
+	{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"}},
+	{"name":"bytes","type":["null","long"]},
+	{"name":"line","type":"long"}]}`
+
+func newView() view {
+	n := int64(203023)
+	return view{Client: "83.149.9.216", At: time.UnixMilli(1431857103000).UTC(), Bytes: &n, Line: 1}
+}
+
+func newSerde[T any](t testing.TB, r *Registry, cfg Config) *Serde[T] {
+	t.Helper()
+	s, err := New[T](r, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestFraming(t *testing.T) {
+	for id, want := range map[int]string{0: "0000000000", 1: "0000000001", 1403: "000000057b", math.MaxInt32: "007fffffff"} {
+		b := append(AppendHeader(nil, id), 7, 8)
+		if got := hex.EncodeToString(b); got != want+"0708" {
+			t.Errorf("id %d: %s", id, got)
+		}
+		gotID, payload, err := ParseHeader(b)
+		if gotID != id || !bytes.Equal(payload, []byte{7, 8}) || err != nil {
+			t.Errorf("id %d: %d, %x, %v", id, gotID, payload, err)
+		}
+	}
+	for in, want := range map[string]error{"": ErrNoSchema, "00000001": ErrNoSchema, "0100000001": ErrNoSchema, "0080000000": ErrNoSchema} {
+		b, _ := hex.DecodeString(in)
+		if _, _, err := ParseHeader(b); !errors.Is(err, want) {
+			t.Errorf("%q: %v", in, err)
+		}
+	}
+	if _, _, err := ParseHeader(nil); !errors.Is(err, ErrTombstone) {
+		t.Errorf("null: %v", err)
+	}
+}
+
+func FuzzParseHeader(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 0, 1, 2})
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		id, payload, err := ParseHeader(b)
+		if err == nil && !bytes.Equal(append(AppendHeader(nil, id), payload...), b) {
+			t.Fatalf("%x: id %d, payload %x", b, id, payload)
+		}
+	})
+}
+
+func TestEncodeDecode(t *testing.T) {
+	srv := newServer(t)
+	reg := NewRegistry(srv.url)
+	s := newSerde[view](t, reg, Config{Schema: viewSchema})
+	want := newView()
+	b, err := s.Encode(t.Context(), "page-views", want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 12 characters, null, time, not null, bytes, line: by Avro's specification.
+	const bytesWant = "0000000001" + "18" + "38332e3134392e392e323136" + "00" + "b082ac95ac53" + "02" + "9ee418" + "02"
+	if got := hex.EncodeToString(b); got != bytesWant {
+		t.Errorf("encoded %s, want %s", got, bytesWant)
+	}
+	got, err := s.Decode(t.Context(), b)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	untyped, err := NewRegistry(srv.url).Decode(t.Context(), b)
+	if diff := cmp.Diff(map[string]any{"client": want.Client, "user": nil, "at": want.At, "bytes": *want.Bytes, "line": want.Line}, untyped); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	m := newSerde[map[string]any](t, reg, Config{Schema: viewSchema})
+	again, err := m.Encode(t.Context(), "page-views", untyped.(map[string]any))
+	if err != nil || !bytes.Equal(again, b) {
+		t.Errorf("a map encodes to %x, %v", again, err)
+	}
+	if v, err := m.Decode(t.Context(), b); err != nil || !cmp.Equal(any(v), untyped) {
+		t.Errorf("a map decodes to %v, %v", v, err)
+	}
+	// Once to register, once to fetch, once for the second Registry.
+	if n := srv.requests.Load(); n != 3 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// A failed or shorter value leaves nothing in the next one.
+func TestNothingLeaks(t *testing.T) {
+	srv := newServer(t)
+	s := newSerde[view](t, NewRegistry(srv.url), Config{Schema: viewSchema})
+	full, err := s.Encode(t.Context(), "t", newView())
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty, err := s.Encode(t.Context(), "t", view{At: time.UnixMilli(0).UTC()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		if _, err := s.Decode(t.Context(), full); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Decode(t.Context(), full[:len(full)-1]); !errors.Is(err, ErrSchema) || got.Client != "" {
+			t.Fatalf("cut: %+v, %v", got, err)
+		}
+		if got, err := s.Decode(t.Context(), empty); err != nil || got.Bytes != nil || got.Client != "" {
+			t.Fatalf("%+v, %v", got, err)
+		}
+	}
+}
+
+func TestSubjects(t *testing.T) {
+	srv := newServer(t)
+	reg := NewRegistry(srv.url)
+	for _, cfg := range []Config{{Schema: `"string"`, Key: true}, {Schema: `"string"`}} {
+		if _, err := newSerde[string](t, reg, cfg).Encode(t.Context(), "orders", "v"); err != nil {
+			t.Error(err)
+		}
+	}
+	subjects, err := reg.client.Subjects(t.Context())
+	if err != nil || !cmp.Equal(subjects, []string{"orders-key", "orders-value"}) {
+		t.Errorf("%v, %v", subjects, err)
+	}
+}
+
+func TestInferredSchema(t *testing.T) {
+	srv := newServer(t)
+	s := newSerde[view](t, NewRegistry(srv.url), Config{})
+	b, err := s.Encode(t.Context(), "t", newView())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Decode(t.Context(), b); err != nil || !cmp.Equal(got, newView()) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := New[map[string]any](nil, Config{}); !errors.Is(err, ErrSchema) {
+		t.Errorf("a map without a schema: %v", err)
+	}
+	if _, err := New[view](nil, Config{Schema: `{"type":"recrod"}`}); !errors.Is(err, ErrSchema) {
+		t.Errorf("no schema: %v", err)
+	}
+}
+
+// Old data is read with the new schema, and new data with the old one.
+func TestEvolution(t *testing.T) {
+	srv := newServer(t)
+	const head = `{"type":"record","name":"E","fields":[{"name":"a","type":"int"}`
+	type one struct {
+		A int32 `avro:"a"`
+	}
+	type two struct {
+		A int64  `avro:"a"`
+		B string `avro:"b"`
+	}
+	older := newSerde[one](t, NewRegistry(srv.url), Config{Schema: head + `]}`})
+	newer := newSerde[two](t, NewRegistry(srv.url), Config{
+		Schema: `{"type":"record","name":"E","fields":[{"name":"a","type":"long"},{"name":"b","type":"string","default":"none"}]}`,
+	})
+	old, err := older.Encode(t.Context(), "t", one{7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time from the cache
+		if got, err := newer.Decode(t.Context(), old); err != nil || got != (two{7, "none"}) {
+			t.Errorf("new reads old: %+v, %v", got, err)
+		}
+	}
+	fresh, err := newer.Encode(t.Context(), "t", two{8, "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A long is no int: the old schema can not read it, and that does not change.
+	before := srv.requests.Load()
+	for range 2 {
+		if _, err := older.Decode(t.Context(), fresh); !errors.Is(err, ErrSchema) || !strings.Contains(err.Error(), "reading schema 2") {
+			t.Errorf("old reads new: %v", err)
+		}
+	}
+	if n := srv.requests.Load() - before; n != 1 {
+		t.Errorf("%d requests for one id", n)
+	}
+	// The registry refuses what does not read the data before.
+	third := newSerde[map[string]any](t, NewRegistry(srv.url), Config{Schema: head + `,{"name":"c","type":"int"}]}`})
+	if _, err := third.Encode(t.Context(), "t", map[string]any{"a": 1, "c": 2}); !errors.Is(err, ErrSchema) || !strings.Contains(err.Error(), "incompatible") {
+		t.Errorf("incompatible: %v", err)
+	}
+}
+
+func TestLookup(t *testing.T) {
+	srv := newServer(t)
+	lookup := func() *Serde[view] {
+		return newSerde[view](t, NewRegistry(srv.url), Config{Schema: viewSchema, Mode: Lookup})
+	}
+	if _, err := lookup().Encode(t.Context(), "t", newView()); !errors.Is(err, ErrSchema) || !strings.Contains(err.Error(), "looking up") {
+		t.Errorf("not registered: %v", err)
+	}
+	want, err := newSerde[view](t, NewRegistry(srv.url), Config{Schema: viewSchema}).Encode(t.Context(), "t", newView())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := lookup().Encode(t.Context(), "t", newView()); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%x, %v", got, err)
+	}
+	if _, err := lookup().Encode(t.Context(), "another", newView()); !errors.Is(err, ErrSchema) {
+		t.Errorf("another subject: %v", err)
+	}
+}
+
+func TestBadValues(t *testing.T) {
+	srv := newServer(t,
+		[2][]byte{[]byte(`{"keytype":"SCHEMA","subject":"p","version":1,"magic":1}`), []byte(`{"subject":"p","version":1,"id":40,"schemaType":"PROTOBUF","schema":"message A {}","deleted":false}`)},
+		[2][]byte{[]byte(`{"keytype":"SCHEMA","subject":"q","version":1,"magic":1}`), []byte(`{"subject":"q","version":1,"id":41,"schema":"nonsense","deleted":false}`)})
+	reg := NewRegistry(srv.url)
+	s := newSerde[view](t, reg, Config{Schema: viewSchema})
+	good, err := s.Encode(t.Context(), "t", newView())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(what string, b []byte, want error) {
+		t.Helper()
+		if v, err := s.Decode(t.Context(), b); !errors.Is(err, want) || v != (view{}) {
+			t.Errorf("%s: %+v, %v", what, v, err)
+		}
+		if v, err := reg.Decode(t.Context(), b); !errors.Is(err, want) || v != nil {
+			t.Errorf("%s, untyped: %+v, %v", what, v, err)
+		}
+	}
+	f("null", nil, ErrTombstone)
+	f("empty", []byte{}, ErrNoSchema)
+	f("text", []byte("hello world"), ErrNoSchema)
+	f("cut", good[:len(good)-1], ErrSchema)
+	f("longer", append(bytes.Clone(good), 0), ErrSchema)
+	f("another type", AppendHeader(nil, 40), ErrSchema)
+	f("a schema that is none", AppendHeader(nil, 41), ErrSchema)
+	f("unknown id", AppendHeader(nil, 99), ErrUnknownSchema)
+
+	m := newSerde[map[string]any](t, reg, Config{Schema: viewSchema})
+	dst := []byte("kept")
+	out, err := m.AppendEncode(t.Context(), dst, "t", map[string]any{"client": 7})
+	if !errors.Is(err, ErrSchema) || string(out) != "kept" {
+		t.Errorf("a value that does not fit: %q, %v", out, err)
+	}
+	if _, err := newSerde[string](t, reg, Config{Schema: viewSchema}).Encode(t.Context(), "t", "x"); !errors.Is(err, ErrSchema) {
+		t.Errorf("a type that does not fit: %v", err)
+	}
+	if _, err := newSerde[string](t, reg, Config{Schema: viewSchema}).Decode(t.Context(), good); !errors.Is(err, ErrSchema) {
+		t.Errorf("a type that does not fit: %v", err)
+	}
+}
+
+func TestUnknownIDIsNotAskedForAlways(t *testing.T) {
+	srv := newServer(t)
+	reg := NewRegistry(srv.url)
+	now := time.Unix(0, 0)
+	reg.now = func() time.Time { return now }
+	ask := func(want error, requests int64) {
+		t.Helper()
+		before := srv.requests.Load()
+		_, err := reg.Decode(t.Context(), append(AppendHeader(nil, 1), 2))
+		if !errors.Is(err, want) || srv.requests.Load()-before != requests {
+			t.Errorf("at %v: %v, %d requests; want %v, %d", now.Sub(time.Unix(0, 0)), err, srv.requests.Load()-before, want, requests)
+		}
+	}
+	for _, wait := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+		ask(ErrUnknownSchema, 1)
+		now = now.Add(wait*time.Second - 1)
+		ask(ErrUnknownSchema, 0)
+		now = now.Add(1)
+	}
+	if _, err := newSerde[int32](t, NewRegistry(srv.url), Config{Schema: `"int"`}).Encode(t.Context(), "t", 1); err != nil {
+		t.Fatal(err)
+	}
+	ask(nil, 1)
+	ask(nil, 0)
+	for id := range maxUnknown + 5 {
+		reg.unknown[1000+id] = unknown{}
+	}
+	if _, err := reg.schema(t.Context(), 5); !errors.Is(err, ErrUnknownSchema) || len(reg.unknown) > 1 {
+		t.Errorf("%d unknown ids, %v", len(reg.unknown), err)
+	}
+}
+
+// What is not the registry's judgement may pass, and is asked for again.
+func TestRegistryInTrouble(t *testing.T) {
+	srv := newServer(t)
+	writer := newSerde[int32](t, NewRegistry(srv.url), Config{Schema: `"int"`})
+	b, err := writer.Encode(t.Context(), "t", 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := NewRegistry(srv.url)
+	s := newSerde[int32](t, reg, Config{Schema: `"int"`})
+	for _, garbage := range []struct {
+		status int
+		body   string
+	}{
+		{200, ``}, {200, `<html>`}, {200, `[]`}, {200, `{}`}, {200, `{"schema":7}`}, {200, `{"id":-4}`}, {200, `{"id":4294967296}`}, {200, `{"id":"1"}`},
+		{404, `404 page not found`}, {404, `{"error_code":404,"message":"no such route"}`},
+		{401, ``}, {500, `{"error_code":50001,"message":"reading"}`}, {503, ``},
+	} {
+		srv.answer(garbage.status, garbage.body)
+		if v, err := s.Decode(t.Context(), b); !errors.Is(err, ErrRegistry) {
+			t.Errorf("%+v: decoded %v, %v", garbage, v, err)
+		}
+		if v, err := s.Encode(t.Context(), "t", 7); !errors.Is(err, ErrRegistry) {
+			t.Errorf("%+v: encoded %x, %v", garbage, v, err)
+		}
+	}
+	srv.answer(0, "")
+	if v, err := s.Decode(t.Context(), b); err != nil || v != 7 {
+		t.Errorf("afterwards: %v, %v", v, err)
+	}
+	if got, err := s.Encode(t.Context(), "t", 7); err != nil || !bytes.Equal(got, b) {
+		t.Errorf("afterwards: %x, %v", got, err)
+	}
+	srv.answer(503, "") // what was seen once is served
+	if v, err := s.Decode(t.Context(), b); err != nil || v != 7 {
+		t.Errorf("while it is down: %v, %v", v, err)
+	}
+	for _, url := range []string{"http://127.0.0.1:1", "http://[::1", ""} {
+		if _, err := NewRegistry(url).Decode(t.Context(), b); !errors.Is(err, ErrRegistry) {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+}
+
+// However many wait, the registry is asked once; who gives up does not spoil it.
+func TestOneFlight(t *testing.T) {
+	srv := newServer(t)
+	b, err := newSerde[int32](t, NewRegistry(srv.url), Config{Schema: `"int"`}).Encode(t.Context(), "t", 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := NewRegistry(srv.url)
+	entered, release := make(chan struct{}), make(chan struct{})
+	var first sync.Once
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		first.Do(func() { close(entered) })
+		<-release
+		_, _ = w.Write([]byte(`{"schema":"\"int\""}`))
+	})
+	srv.instead.Store(&h)
+	srv.requests.Store(0)
+
+	impatient, cancel := context.WithCancel(t.Context())
+	gaveUp := make(chan error)
+	go func() {
+		_, err := reg.Decode(impatient, b)
+		gaveUp <- err
+	}()
+	<-entered
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			if v, err := reg.Decode(t.Context(), b); err != nil || v != int32(7) {
+				t.Errorf("%v, %v", v, err)
+			}
+		})
+	}
+	cancel()
+	if err := <-gaveUp; !errors.Is(err, context.Canceled) || !errors.Is(err, ErrRegistry) {
+		t.Errorf("who gave up got %v", err)
+	}
+	close(release)
+	wg.Wait()
+	if n := srv.requests.Load(); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	srv := newServer(t)
+	s := newSerde[view](t, NewRegistry(srv.url), Config{Schema: viewSchema})
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 50 {
+				want := newView()
+				want.Line = int64(g*1000 + i)
+				b, err := s.Encode(t.Context(), fmt.Sprint("t", i%3), want)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if got, err := s.Decode(t.Context(), b); err != nil || !cmp.Equal(got, want) {
+					t.Errorf("%+v, %v", got, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func FuzzDecode(f *testing.F) {
+	srv := newServer(f)
+	reg := NewRegistry(srv.url)
+	s := newSerde[view](f, reg, Config{Schema: viewSchema})
+	b, err := s.Encode(context.Background(), "t", newView())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b[headerSize:])
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		b := append(AppendHeader(nil, 1), payload...)
+		v, err := s.Decode(t.Context(), b)
+		_, err2 := reg.Decode(t.Context(), b)
+		if (err != nil && !errors.Is(err, ErrSchema)) || (err2 != nil && !errors.Is(err2, ErrSchema)) {
+			t.Fatal(err, err2)
+		}
+		if err != nil {
+			return
+		}
+		again, err := s.Encode(t.Context(), "t", v)
+		if err != nil {
+			t.Skip(err) // what can be decoded need not be encodable
+		}
+		if got, err := s.Decode(t.Context(), again); err != nil || !cmp.Equal(got, v) {
+			t.Fatalf("%+v, %v; was %+v", got, err, v)
+		}
+	})
+}
+
+func BenchmarkEncode(b *testing.B) {
+	s := newSerde[view](b, NewRegistry(newServer(b).url), Config{Schema: viewSchema})
+	v := newView()
+	var dst []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		var err error
+		if dst, err = s.AppendEncode(context.Background(), dst[:0], "t", v); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	s := newSerde[view](b, NewRegistry(newServer(b).url), Config{Schema: viewSchema})
+	data, err := s.Encode(context.Background(), "t", newView())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Decode(context.Background(), data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkAvro is what twmb/avro alone takes for the same.
+func BenchmarkAvro(b *testing.B) {
+	s := newSerde[view](b, NewRegistry(newServer(b).url), Config{Schema: viewSchema})
+	v := newView()
+	data, err := s.schema.Encode(&v)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("encode", func(b *testing.B) {
+		var dst []byte
+		b.ReportAllocs()
+		for b.Loop() {
+			if dst, err = s.schema.AppendEncode(dst[:0], &v); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("decode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var v view
+			if _, err := s.schema.Decode(data, &v); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
