@@ -1,0 +1,201 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// GapError says that a log does not hold the offset at which reading was to
+// begin or to go on.
+type GapError struct {
+	Topic      string
+	Partition  int32
+	Offset     int64 // wanted
+	Start, End int64 // what the log holds
+}
+
+// Error implements error.
+func (e *GapError) Error() string {
+	what := "its records were deleted"
+	if e.Offset > e.End {
+		what = "the log was truncated"
+	}
+	return fmt.Sprintf("%s/%d: offset %d is not in the log [%d, %d): %s", e.Topic, e.Partition, e.Offset, e.Start, e.End, what)
+}
+
+const fetchMaxBytes = 16 << 20
+
+// ReadToEnd calls fn for every record from the given offsets (a partition that
+// is not named: its log start) to the high watermark noted at the call, and
+// returns where each partition's reading ended. Records of open or aborted
+// transactions are among them; control records are not.
+func (c *Cluster) ReadToEnd(ctx context.Context, topic string, from Offsets, fn func(*kgo.Record) error) (Offsets, error) {
+	next, ends, err := c.readRange(ctx, topic, from)
+	if err != nil {
+		return nil, err
+	}
+	return next, c.readUntil(ctx, topic, next, ends, fn)
+}
+
+// ReadRange calls fn for every record at offsets [from, to) of each partition
+// that both name.
+func (c *Cluster) ReadRange(ctx context.Context, topic string, from, to Offsets, fn func(*kgo.Record) error) error {
+	next, _, err := c.readRange(ctx, topic, from)
+	if err != nil {
+		return err
+	}
+	return c.readUntil(ctx, topic, next, to, func(r *kgo.Record) error {
+		if r.Offset >= to[r.Partition] {
+			return nil // the rest of a batch
+		}
+		return fn(r)
+	})
+}
+
+// readRange returns where reading begins, after checking that the log holds
+// these offsets, and where the log ends.
+func (c *Cluster) readRange(ctx context.Context, topic string, from Offsets) (next, ends Offsets, err error) {
+	starts, err := c.StartOffsets(ctx, topic)
+	if err != nil {
+		return nil, nil, err
+	}
+	if ends, err = c.EndOffsets(ctx, topic); err != nil {
+		return nil, nil, err
+	}
+	next = maps.Clone(starts)
+	for p, at := range from {
+		if at < starts[p] || at > ends[p] {
+			return nil, nil, &GapError{Topic: topic, Partition: p, Offset: at, Start: starts[p], End: ends[p]}
+		}
+		next[p] = at
+	}
+	return next, ends, nil
+}
+
+// readUntil advances next to ends. It fetches by itself and not through a kgo
+// consumer, because only so it learns where a batch without records ends:
+// compaction leaves such batches, also as the last of a log.
+func (c *Cluster) readUntil(ctx context.Context, topic string, next, ends Offsets, fn func(*kgo.Record) error) error {
+	for {
+		var left []int32
+		for p, end := range ends {
+			if next[p] < end {
+				left = append(left, p)
+			}
+		}
+		if len(left) == 0 {
+			return nil
+		}
+		info, err := c.Topic(ctx, topic)
+		if err == nil {
+			err = c.fetchOnce(ctx, info, left, next, fn)
+		}
+		if kerr.IsRetriable(err) { // a leader moves
+			err = pause(ctx, 50*time.Millisecond)
+		}
+		if err != nil {
+			return fmt.Errorf("reading %s on cluster %s: %w", topic, c.Name, err)
+		}
+	}
+}
+
+// fetchOnce sends one fetch request to each broker that leads one of the
+// partitions and advances next past what came.
+func (c *Cluster) fetchOnce(ctx context.Context, info TopicInfo, partitions []int32, next Offsets, fn func(*kgo.Record) error) error {
+	byLeader := map[int32][]int32{}
+	for _, p := range partitions {
+		byLeader[info.leaders[p]] = append(byLeader[info.leaders[p]], p)
+	}
+	for leader, partitions := range byLeader {
+		resp, err := fetchRequest(info, partitions, next).RequestWith(ctx, c.client.Broker(int(leader)))
+		if err != nil {
+			return err
+		}
+		if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
+			return err
+		}
+		for _, t := range resp.Topics {
+			for i := range t.Partitions {
+				if err := consume(info.Name, &t.Partitions[i], next, fn); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func fetchRequest(info TopicInfo, partitions []int32, next Offsets) *kmsg.FetchRequest {
+	req := kmsg.NewPtrFetchRequest()
+	req.ReplicaID = -1
+	req.MinBytes = 1
+	req.MaxWaitMillis = 500
+	req.MaxBytes = fetchMaxBytes
+	req.SessionEpoch = -1 // no fetch session
+	t := kmsg.NewFetchRequestTopic()
+	t.Topic = info.Name
+	t.TopicID = info.ID
+	for _, p := range partitions {
+		rp := kmsg.NewFetchRequestTopicPartition()
+		rp.Partition = p
+		rp.FetchOffset = next[p]
+		rp.PartitionMaxBytes = fetchMaxBytes
+		t.Partitions = append(t.Partitions, rp)
+	}
+	req.Topics = append(req.Topics, t)
+	return req
+}
+
+func consume(topic string, rp *kmsg.FetchResponseTopicPartition, next Offsets, fn func(*kgo.Record) error) error {
+	if errors.Is(kerr.ErrorForCode(rp.ErrorCode), kerr.OffsetOutOfRange) {
+		return &GapError{Topic: topic, Partition: rp.Partition, Offset: next[rp.Partition], Start: rp.LogStartOffset, End: rp.HighWatermark}
+	}
+	fp, after := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
+		Topic: topic, Partition: rp.Partition, Offset: next[rp.Partition],
+	}, rp, kgo.DefaultDecompressor(), nil)
+	for _, r := range fp.Records {
+		if err := fn(r); err != nil {
+			return err
+		}
+	}
+	next[rp.Partition] = max(next[rp.Partition], after)
+	return fp.Err
+}
+
+// Follow calls fn with every batch of records after the given offsets until ctx
+// ends, which is no error. It reads like ReadToEnd: uncommitted, and a gap is an
+// error.
+func (c *Cluster) Follow(ctx context.Context, topic string, from Offsets, fn func([]*kgo.Record) error) error {
+	offsets := map[int32]kgo.Offset{}
+	for p, at := range from {
+		offsets[p] = kgo.NoResetOffset().At(at)
+	}
+	client, err := c.Client(
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: offsets}),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.FetchMaxWait(500*time.Millisecond),
+	)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	for {
+		fetches := client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := fetches.Err(); err != nil {
+			return fmt.Errorf("following %s on cluster %s: %w", topic, c.Name, err)
+		}
+		if err := fn(fetches.Records()); err != nil {
+			return err
+		}
+	}
+}

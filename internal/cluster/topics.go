@@ -1,0 +1,223 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/weirhq/weir/internal/wire"
+)
+
+// Topic says how a topic has to be.
+type Topic struct {
+	Name       string
+	Partitions int32
+	// Configs are set when the topic is created. Those by which the cluster might
+	// delete records, or stamp them otherwise, have to hold when it exists already:
+	// a topic that forgets what weir must remember is refused.
+	Configs map[string]string
+}
+
+// checked are the settings that have to hold on a topic that exists.
+var checked = []string{"cleanup.policy", "retention.ms", "message.timestamp.type"}
+
+// Compacted returns the settings of a topic that weir keeps state in. Its
+// retention is without end in so many words: the embedded engine deletes from
+// compacted topics too, and both engines do it by the time of the record.
+func Compacted() map[string]string {
+	return map[string]string{"cleanup.policy": "compact", "retention.ms": "-1"}
+}
+
+// Kept returns the settings of a topic whose records stay for ever, whatever
+// event times they carry.
+func Kept() map[string]string {
+	return map[string]string{"cleanup.policy": "delete", "retention.ms": "-1"}
+}
+
+// Deleted returns the settings of a topic whose records are deleted so long
+// after they were appended: with LogAppendTime, retention does not follow the
+// clocks of clients.
+func Deleted(after time.Duration) map[string]string {
+	return map[string]string{
+		"cleanup.policy":         "delete",
+		"retention.ms":           fmt.Sprint(after.Milliseconds()),
+		"message.timestamp.type": "LogAppendTime",
+	}
+}
+
+// TopicInfo is what a cluster says of a topic.
+type TopicInfo struct {
+	Name       string
+	ID         wire.TopicID
+	Partitions int32
+	leaders    map[int32]int32 // partition -> broker
+}
+
+// maxReplication is the replication of weir's topics where there are brokers
+// enough.
+const maxReplication = 3
+
+// EnsureTopic creates the topic if it is missing and returns it once each
+// partition has a leader. created says whether this call made it. A topic that
+// exists otherwise than wanted is an error that names the difference.
+func (c *Cluster) EnsureTopic(ctx context.Context, want Topic) (info TopicInfo, created bool, err error) {
+	configs := make(map[string]*string, len(want.Configs))
+	for k, v := range want.Configs {
+		configs[k] = &v
+	}
+	replication := int16(min(maxReplication, c.Brokers))
+	_, err = c.admin.CreateTopic(ctx, want.Partitions, replication, configs, want.Name)
+	switch {
+	case err == nil:
+		created = true
+	case errors.Is(err, kerr.TopicAlreadyExists):
+	default:
+		return TopicInfo{}, false, fmt.Errorf("creating topic %s on cluster %s: %w", want.Name, c.Name, err)
+	}
+	if info, err = c.waitForTopic(ctx, want.Name); err != nil {
+		return TopicInfo{}, created, err
+	}
+	if !created {
+		err = c.checkTopic(ctx, want, info)
+	}
+	return info, created, err
+}
+
+// ErrNoTopic is wrapped by errors about a topic that does not exist.
+var ErrNoTopic = errors.New("no such topic")
+
+// Topic returns what the cluster says of a topic, once each partition has a
+// leader.
+func (c *Cluster) Topic(ctx context.Context, name string) (TopicInfo, error) {
+	meta, err := c.admin.Metadata(ctx, name)
+	if err == nil {
+		err = meta.Topics.Error()
+	}
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return TopicInfo{}, fmt.Errorf("topic %s on cluster %s: %w", name, c.Name, ErrNoTopic)
+	}
+	if err != nil {
+		return TopicInfo{}, fmt.Errorf("asking cluster %s for topic %s: %w", c.Name, name, err)
+	}
+	detail := meta.Topics[name]
+	info := TopicInfo{Name: name, ID: wire.TopicID(detail.ID), Partitions: int32(len(detail.Partitions)), leaders: map[int32]int32{}}
+	for p, d := range detail.Partitions {
+		if d.Err != nil || d.Leader < 0 {
+			return TopicInfo{}, fmt.Errorf("topic %s on cluster %s: partition %d has no leader: %w", name, c.Name, p, kerr.LeaderNotAvailable)
+		}
+		info.leaders[p] = d.Leader
+	}
+	return info, nil
+}
+
+// waitForTopic polls: a topic that was just created may be unknown to the broker
+// that answers, and its partitions may have no leader yet.
+func (c *Cluster) waitForTopic(ctx context.Context, name string) (TopicInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		info, err := c.Topic(ctx, name)
+		if err == nil || !(errors.Is(err, ErrNoTopic) || errors.Is(err, kerr.LeaderNotAvailable)) {
+			return info, err
+		}
+		if pause(ctx, 20*time.Millisecond) != nil {
+			return TopicInfo{}, err
+		}
+	}
+}
+
+func (c *Cluster) checkTopic(ctx context.Context, want Topic, info TopicInfo) error {
+	if info.Partitions != want.Partitions {
+		return fmt.Errorf("topic %s on cluster %s has %d partitions, weir needs %d; delete it or use another cluster",
+			want.Name, c.Name, info.Partitions, want.Partitions)
+	}
+	described, err := c.admin.DescribeTopicConfigs(ctx, want.Name)
+	if err == nil {
+		_, err = described.On(want.Name, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("reading the settings of topic %s on cluster %s: %w", want.Name, c.Name, err)
+	}
+	has := map[string]string{}
+	for _, r := range described {
+		for _, kv := range r.Configs {
+			has[kv.Key] = kv.MaybeValue()
+		}
+	}
+	for _, key := range checked {
+		want, ok := want.Configs[key]
+		if key == "retention.ms" && has["cleanup.policy"] == "compact" && want == "-1" {
+			continue // Apache Kafka deletes nothing by age from a topic that is only compacted
+		}
+		if ok && has[key] != want {
+			return fmt.Errorf("topic %s on cluster %s has %s=%s, weir needs %s; set it with kafka-configs.sh --alter --topic %s --add-config %s=%s",
+				info.Name, c.Name, key, has[key], want, info.Name, key, want)
+		}
+	}
+	return nil
+}
+
+// DeleteTopics deletes topics; those that are gone already are no error.
+func (c *Cluster) DeleteTopics(ctx context.Context, names ...string) error {
+	replies, err := c.admin.DeleteTopics(ctx, names...)
+	if err != nil {
+		return fmt.Errorf("deleting topics %s on cluster %s: %w", strings.Join(names, ", "), c.Name, err)
+	}
+	for _, r := range replies.Sorted() {
+		if r.Err != nil && !errors.Is(r.Err, kerr.UnknownTopicOrPartition) {
+			return fmt.Errorf("deleting topic %s on cluster %s: %w", r.Topic, c.Name, r.Err)
+		}
+	}
+	return nil
+}
+
+// Offsets holds an offset per partition of one topic.
+type Offsets map[int32]int64
+
+// String returns the offsets as "0:17 1:3", in the order of the partitions.
+func (o Offsets) String() string {
+	var b strings.Builder
+	for _, p := range slices.Sorted(maps.Keys(o)) {
+		fmt.Fprintf(&b, " %d:%d", p, o[p])
+	}
+	return strings.TrimPrefix(b.String(), " ")
+}
+
+// StartOffsets returns the first offset that each partition still holds.
+func (c *Cluster) StartOffsets(ctx context.Context, topic string) (Offsets, error) {
+	return c.offsets(ctx, topic, c.admin.ListStartOffsets)
+}
+
+// EndOffsets returns each partition's high watermark.
+func (c *Cluster) EndOffsets(ctx context.Context, topic string) (Offsets, error) {
+	return c.offsets(ctx, topic, c.admin.ListEndOffsets)
+}
+
+func (c *Cluster) offsets(ctx context.Context, topic string, list func(context.Context, ...string) (kadm.ListedOffsets, error)) (Offsets, error) {
+	listed, err := list(ctx, topic)
+	if err == nil {
+		err = listed.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing offsets of %s on cluster %s: %w", topic, c.Name, err)
+	}
+	offsets := Offsets{}
+	listed.Each(func(o kadm.ListedOffset) { offsets[o.Partition] = o.Offset })
+	return offsets, nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
