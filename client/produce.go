@@ -1,0 +1,120 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weirhq/weir/internal/wire"
+)
+
+// The errors that a promise may be called with, beside those of kgo and kerr.
+var (
+	// ErrOutcomeUnknown: the record may be in the log, or not. To send it again
+	// may duplicate it.
+	ErrOutcomeUnknown = errors.New("outcome unknown")
+	// ErrReservedHeader: the record has a header that this package writes.
+	ErrReservedHeader = errors.New("reserved header")
+	// ErrClosed: the client is closed.
+	ErrClosed = errors.New("client is closed")
+
+	errDeliveryTimeout = errors.New("delivery timeout")
+)
+
+// Produce stamps the record, counts it and sends it, with acks from all in-sync
+// replicas. promise is called exactly once: with nil, with ErrOutcomeUnknown, or
+// with an error that says why the record is certainly not in the log.
+//
+// Produce blocks while kgo's buffer is full, and before the first record of an
+// audit window until the run's report is acknowledged. A record without a
+// timestamp gets the current time.
+func (c *Client) Produce(ctx context.Context, r *kgo.Record, promise func(*kgo.Record, error)) {
+	if promise == nil {
+		promise = func(*kgo.Record, error) {}
+	}
+	sequence, err := c.ledger.enter(r.Topic)
+	if err != nil {
+		promise(r, err)
+		return
+	}
+	defer c.ledger.producing.Done()
+	if r.Timestamp.IsZero() {
+		r.Timestamp = time.Now()
+	}
+	key := c.ledger.key(r.Topic, r.Timestamp.UnixMilli())
+	bytes := len(r.Key) + len(r.Value)
+	stamp := wire.Stamp{Run: c.run, Seq: sequence}.Append(nil)
+	fingerprint := wire.Fingerprint(r.Key, r.Value, stamp)
+	c.ledger.count(key, wire.Attempt, fingerprint, bytes)
+	end := func(r *kgo.Record, kind wire.Kind, err error) {
+		c.ledger.count(key, kind, fingerprint, bytes)
+		promise(r, err)
+	}
+	if err := checkHeaders(r); err != nil {
+		end(r, wire.Fail, err)
+		return
+	}
+	if err := c.ledger.waitOpen(ctx, key, c.wakeReport); err != nil {
+		end(r, wire.Fail, fmt.Errorf("record not sent, its window is not announced: %w", err))
+		return
+	}
+	r.Headers = append(r.Headers, kgo.RecordHeader{Key: wire.StampHeader, Value: stamp})
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.DeliveryTimeout, errDeliveryTimeout)
+	c.kafka.Produce(ctx, r, func(r *kgo.Record, err error) {
+		if err != nil && ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+		cancel()
+		switch kind := outcome(err); kind {
+		case wire.Unknown:
+			end(r, kind, fmt.Errorf("%w: %w", ErrOutcomeUnknown, err))
+		default:
+			end(r, kind, err)
+		}
+	})
+}
+
+// ProduceSync is Produce, and waits for the outcome.
+func (c *Client) ProduceSync(ctx context.Context, r *kgo.Record) error {
+	done := make(chan error, 1)
+	c.Produce(ctx, r, func(_ *kgo.Record, err error) { done <- err })
+	return <-done
+}
+
+func checkHeaders(r *kgo.Record) error {
+	for _, h := range r.Headers {
+		if strings.HasPrefix(h.Key, "weir-") || h.Key == "__key_schema_id" || h.Key == "__value_schema_id" {
+			return fmt.Errorf("%w: %q", ErrReservedHeader, h.Key)
+		}
+	}
+	return nil
+}
+
+// contentErrors are the broker's verdicts on what a record holds: it was not
+// appended, and never will be.
+var contentErrors = []error{
+	kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp,
+	kerr.UnsupportedForMessageFormat, kerr.UnsupportedCompressionType, kerr.UnsupportedVersion, kerr.PolicyViolation,
+}
+
+// outcome sorts kgo's error for a record. Whatever is not certain is unknown: a
+// request may have been written, and applied, though no answer came.
+func outcome(err error) wire.Kind {
+	if err == nil {
+		return wire.OK
+	}
+	if errors.Is(err, kgo.ErrMaxBuffered) { // raised before buffering
+		return wire.Fail
+	}
+	for _, content := range contentErrors {
+		if errors.Is(err, content) {
+			return wire.Fail
+		}
+	}
+	return wire.Unknown
+}

@@ -1,0 +1,190 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weirhq/weir/internal/cluster"
+	"github.com/weirhq/weir/internal/wire"
+)
+
+// counter counts one topic at one tier.
+type counter struct {
+	topic    string
+	cluster  *cluster.Cluster
+	home     *cluster.Cluster
+	window   time.Duration
+	interval time.Duration
+	log      *slog.Logger
+
+	// Owned by run.
+	id         wire.TopicID
+	partitions map[int32]*counting
+}
+
+// counting is what one partition has shown since the last row.
+type counting struct {
+	from, to int64
+	gap      string
+	cells    map[cellKey]*wire.Cell
+}
+
+type cellKey struct {
+	start int64
+	run   wire.RunID
+}
+
+// run counts from the given offsets until ctx ends. What is counted and not yet
+// written then is counted again at the next start.
+func (c *counter) run(ctx context.Context, info cluster.TopicInfo, from cluster.Offsets) error {
+	offsets, err := c.start(ctx, info, from)
+	if err != nil {
+		return err
+	}
+	source, err := c.cluster.Client(
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{c.topic: offsets}),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // they have offsets too: counting must pass them
+	)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	rows, err := c.home.Client(kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerLinger(0))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+
+	due := time.Now().Add(c.interval)
+	for ctx.Err() == nil {
+		poll, cancel := context.WithDeadline(ctx, due)
+		fetches := source.PollFetches(poll)
+		cancel()
+		if err := fetchError(fetches); err != nil {
+			return fmt.Errorf("counting %s on %s: %w", c.topic, c.cluster.Name, err)
+		}
+		fetches.EachRecord(c.count)
+		if time.Now().Before(due) {
+			continue
+		}
+		if err := c.write(ctx, rows); err != nil && ctx.Err() == nil {
+			return err
+		}
+		due = time.Now().Add(c.interval)
+	}
+	return nil
+}
+
+// fetchError returns the first error that is not about the end of the poll.
+func fetchError(fetches kgo.Fetches) (first error) {
+	fetches.EachError(func(_ string, _ int32, err error) {
+		if first == nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+			first = err
+		}
+	})
+	return first
+}
+
+// start returns where to read: at the given offsets, or at the log start where
+// the log no longer goes back so far, which the next row will say.
+func (c *counter) start(ctx context.Context, info cluster.TopicInfo, from cluster.Offsets) (map[int32]kgo.Offset, error) {
+	starts, err := c.cluster.StartOffsets(ctx, c.topic)
+	if err != nil {
+		return nil, err
+	}
+	c.id = info.ID
+	c.partitions = map[int32]*counting{}
+	offsets := map[int32]kgo.Offset{}
+	at := cluster.Offsets{}
+	for p := range info.Partitions {
+		next := from[p]
+		n := &counting{from: next, cells: map[cellKey]*wire.Cell{}}
+		if starts[p] > next {
+			n.from, n.gap = starts[p], "deleted by retention before they were counted"
+		}
+		n.to = n.from
+		c.partitions[p] = n
+		at[p] = n.from
+		offsets[p] = kgo.NoResetOffset().At(n.from)
+	}
+	c.log.Info("counter starts", "tier", c.cluster.Name, "topic", c.topic, "at", at)
+	return offsets, nil
+}
+
+func (c *counter) count(r *kgo.Record) {
+	n := c.partitions[r.Partition]
+	n.to = r.Offset + 1
+	if r.Attrs.IsControl() {
+		return
+	}
+	raw := stampOf(r)
+	stamp, err := wire.ParseStamp(raw)
+	if err != nil {
+		stamp = wire.Stamp{} // no stamp, or none of ours
+	}
+	key := cellKey{windowStart(r.Timestamp.UnixMilli(), c.window.Milliseconds()), stamp.Run}
+	cell := n.cells[key]
+	if cell == nil {
+		cell = &wire.Cell{Start: key.start, Run: key.run}
+		n.cells[key] = cell
+	}
+	cell.Totals.Add(wire.Fingerprint(r.Key, r.Value, raw), len(r.Key)+len(r.Value))
+	cell.MaxSeq = max(cell.MaxSeq, stamp.Seq)
+	cell.Messages++
+}
+
+// write puts what was counted on the counts topic. Crash story: before the
+// record is acknowledged nothing has happened, since the next start goes on at
+// the last accepted row; a record that is there though no answer came is
+// accepted by every reader, and the same range written once more is refused.
+func (c *counter) write(ctx context.Context, rows *kgo.Client) error {
+	counts := wire.Counts{Tier: c.cluster.Name, Topic: c.topic, TopicID: c.id, Window: c.window.Milliseconds()}
+	for p, n := range c.partitions {
+		if n.to == n.from && n.gap == "" {
+			continue
+		}
+		row := wire.CountsRow{Partition: p, From: n.from, To: n.to, Gap: n.gap}
+		for _, cell := range n.cells {
+			row.Cells = append(row.Cells, *cell)
+		}
+		counts.Rows = append(counts.Rows, row)
+	}
+	if len(counts.Rows) == 0 {
+		return nil
+	}
+	record := &kgo.Record{Topic: wire.CountsTopic, Key: []byte(c.topic), Value: counts.Append(nil)}
+	if err := rows.ProduceSync(ctx, record).FirstErr(); err != nil {
+		return fmt.Errorf("writing counts of %s on %s: %w", c.topic, c.cluster.Name, err)
+	}
+	for _, row := range counts.Rows {
+		c.partitions[row.Partition] = &counting{from: row.To, to: row.To, cells: map[cellKey]*wire.Cell{}}
+	}
+	return nil
+}
+
+// stampOf returns the value of a record's weir-id header, nil without one.
+func stampOf(r *kgo.Record) []byte {
+	for _, h := range r.Headers {
+		if h.Key == wire.StampHeader {
+			return h.Value
+		}
+	}
+	return nil
+}
+
+// windowStart returns the start of the window that holds the event time at; both
+// in ms.
+func windowStart(at, window int64) int64 {
+	n := at / window
+	if at%window < 0 {
+		n--
+	}
+	return n * window
+}

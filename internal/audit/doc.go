@@ -1,0 +1,47 @@
+// Package audit proves, window by window, that nothing was lost or duplicated on
+// the way through the tiers of a route: LinkedIn's Kafka Audit.
+//
+// Every record belongs to the window (10 minutes) of its event time. Producing
+// clients report what they sent (package client); counters read the broker tiers
+// and count what is there, by the run that stamped it. The [Ledger] folds both
+// into cells of count and fingerprints, and [Judge] compares the two sides of
+// each edge of the route once both are closed.
+//
+// # When a side is closed
+//
+// A run is closed for window W when it is final, or dead, or when its newest
+// report says that it holds nothing older than W's end, shows no record of W
+// under way, and was appended no earlier than the newest counts row by which W
+// changed at the first broker tier. Because a run announces a window before it
+// sends the first record there (see client), only runs that named W in a report
+// can have touched it; a stamp of a run that has not registered keeps W open
+// until its deadline.
+//
+// When the producers are closed for W, the end offsets of the first broker tier
+// are noted: W's frontier. That tier is closed when it is counted to the
+// frontier; the next one when the mirror's position has passed the frontier and
+// its own counter has passed the matching end. A record of W beyond the frontier
+// opens W again.
+//
+// # Guarantee
+//
+// complete is said only if both sides are closed and agree in count and
+// fingerprints. lost is never said because somebody who counts died: a window
+// that a dead run may have touched after its last report is unknown, with the
+// run's name. A counted range is applied once, whatever is killed: a row is
+// accepted only where the last one ended.
+//
+// # Crash story
+//
+// A counter dead before its row is written: the range is counted again from the
+// last accepted row's end. Dead after the row was written: it goes on there. The
+// ledger lives in memory and is rebuilt from the topics at start.
+//
+// Cost: one fingerprint and a map entry per record and (window, run); memory per
+// (topic, tier, window, run) about 200 bytes, for as long as the counts are kept.
+// All windows of a topic are judged again at each step: meant for thousands of
+// windows, not yet for a fleet.
+//
+// It runs in one process, over assigned partitions. Shared counting, stored
+// verdicts and routes learned from topics come later.
+package audit

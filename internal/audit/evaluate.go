@@ -1,0 +1,209 @@
+package audit
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/weirhq/weir/internal/cluster"
+	"github.com/weirhq/weir/internal/wire"
+)
+
+// Evaluate judges every window at the given time. It returns the topics whose
+// end offsets are wanted, and the mismatches that want to be explained.
+func (l *Ledger) Evaluate(now time.Time) (ends []EndsWanted, explain []Mismatch) {
+	for _, name := range slices.Sorted(maps.Keys(l.topics)) {
+		t := l.topics[name]
+		want := EndsWanted{Topic: name, Tier: t.path.Tiers[0]}
+		for _, w := range t.sorted() {
+			explain = append(explain, l.judge(t, w, now)...)
+			if w.wantEnds {
+				want.windows = append(want.windows, w.ask())
+			}
+		}
+		if len(want.windows) > 0 {
+			ends = append(ends, want)
+		}
+	}
+	return ends, explain
+}
+
+// judge brings the window's current verdict up to date.
+func (l *Ledger) judge(t *topic, w *window, now time.Time) []Mismatch {
+	overdue := now.After(w.opened.Add(l.rules.Grace + l.rules.MaxDelay))
+	producers, stamped := l.producers(t, w, now)
+	if w.ends[0] == nil && (producers.Closed && l.unstampedSettled(w, now) || overdue) {
+		w.wantEnds = true
+	}
+	sides := []Side{producers}
+	for i := range t.tiers {
+		sides = append(sides, l.brokers(t, w, i))
+	}
+	next := Window{Start: time.UnixMilli(w.start).UTC(), Topic: t.path.Topic, Counts: map[string]uint64{}, Ranges: []Range{}}
+	var mismatches []Mismatch
+	for i := range t.tiers {
+		a, b := sides[i], sides[i+1]
+		next.Counts[b.Tier] = b.Low.Count
+		if i == 0 {
+			next.Counts[a.Tier] = a.Low.Count
+			b.Low, b.High = stamped, stamped
+		}
+		finding := w.findings[i]
+		p := Judge(a, b, overdue, finding)
+		if p.pending {
+			mismatches = append(mismatches, l.mismatch(t, w, i, a.Low.Count, p))
+		}
+		next.add(p, finding)
+	}
+	next.Revision = w.verdict.Revision
+	if changed(w.verdict, next) {
+		next.Revision++
+	}
+	w.verdict = next
+	return mismatches
+}
+
+func (w *Window) add(p Pair, finding *Finding) {
+	w.Pairs = append(w.Pairs, p)
+	w.Verdict = Worst(w.Verdict, p.Verdict)
+	w.Lost += p.Lost
+	w.Duplicated += p.Duplicated
+	mismatch := p.pending || finding != nil && (p.Verdict == Lost || p.Verdict == Duplicated)
+	switch {
+	case !mismatch || w.Ranges == nil:
+	case p.pending || finding.Ranges == nil:
+		w.Ranges = nil
+	default:
+		w.Ranges = append(w.Ranges, finding.Ranges...)
+	}
+}
+
+// changed says whether a new revision is due: a window that is seen for the first
+// time and open has revision 0.
+func changed(old, new Window) bool {
+	if old.Verdict == "" {
+		return new.Verdict != Open
+	}
+	return old.Verdict != new.Verdict || old.Lost != new.Lost || old.Duplicated != new.Duplicated ||
+		(old.Ranges == nil) != (new.Ranges == nil) || !slices.Equal(old.Ranges, new.Ranges)
+}
+
+// producers returns what the producing clients say of a window, and what of it
+// the first broker tier holds: of records whose stamp names a registered run.
+func (l *Ledger) producers(t *topic, w *window, now time.Time) (s Side, stamped wire.Totals) {
+	s = Side{Tier: Producer, Closed: true}
+	wait := func(format string, args ...any) {
+		s.Closed = false
+		if s.Waits == "" {
+			s.Waits = fmt.Sprintf(format, args...)
+		}
+	}
+	end := w.start + l.rules.Window.Milliseconds()
+	for _, r := range slices.SortedFunc(maps.Keys(t.runs), func(a, b *run) int { return slices.Compare(a.id[:], b.id[:]) }) {
+		dead := r.dead(now)
+		if k := r.topics[t.path.Topic][w.start]; k != nil {
+			s.Low.Merge(k[wire.OK])
+			s.High.Merge(k[wire.Attempt].Without(k[wire.Fail]))
+			if dead && r.openFor(t.path.Topic, w.start, l.rules.Window) {
+				s.Uncovered = fmt.Sprintf("%s died after its report %d at %s and may have sent more",
+					r, r.number, r.at.UTC().Format(time.RFC3339))
+			}
+		}
+		switch {
+		case r.final || dead:
+		case r.through < end:
+			wait("%s may still send records of the window", r)
+		case r.openFor(t.path.Topic, w.start, l.rules.Window):
+			wait("%s has records under way", r)
+		case r.at.Before(w.changed.Add(l.rules.ClockSkew)):
+			wait("%s has not reported since the window changed", r)
+		}
+	}
+	overdue := now.After(w.opened.Add(l.rules.Grace + l.rules.MaxDelay))
+	for id, totals := range w.seen[0].cells {
+		switch r := l.runs[id]; {
+		case id == wire.RunID{}:
+		case r != nil && r.registration != nil && r.topics[t.path.Topic] != nil:
+			stamped.Merge(totals)
+		case !overdue:
+			wait("run %s has not registered", id)
+		default:
+			s.Uncovered = fmt.Sprintf("records carry the stamp of run %s, which never registered", id)
+		}
+	}
+	if w.gap != "" {
+		s.Uncovered = w.gap
+	}
+	return s, stamped
+}
+
+// unstampedSettled says whether records without a stamp, whose producers nobody
+// knows, have been waited for long enough.
+func (l *Ledger) unstampedSettled(w *window, now time.Time) bool {
+	if w.seen[0].cells[wire.RunID{}].Count == 0 {
+		return true
+	}
+	end := time.UnixMilli(w.start).Add(l.rules.Window)
+	return now.After(latest(end, w.changed).Add(l.rules.Grace))
+}
+
+// brokers returns what broker tier i shows of a window, and notes its ends once
+// they can be known.
+func (l *Ledger) brokers(t *topic, w *window, i int) Side {
+	s := Side{Tier: t.path.Tiers[i], Uncovered: w.gap}
+	for _, totals := range w.seen[i].cells {
+		s.Low.Merge(totals)
+	}
+	s.High = s.Low
+	if i > 0 && w.ends[i] == nil && w.ends[i-1] != nil {
+		w.ends[i], s.Waits = l.mirrored(t, i, w.ends[i-1])
+	}
+	switch {
+	case w.ends[i] != nil:
+		s.Closed = true
+		for _, p := range slices.Sorted(maps.Keys(w.ends[i])) {
+			if end := w.ends[i][p]; t.tiers[i].next[p] < end {
+				s.Closed = false
+				s.Waits = fmt.Sprintf("tier %s is counted to %d of %d in partition %d", s.Tier, t.tiers[i].next[p], end, p)
+				break
+			}
+		}
+	case s.Waits == "":
+		s.Waits = fmt.Sprintf("tier %s waits for the tier before it", s.Tier)
+	}
+	return s
+}
+
+// mirrored returns where what lies below ends at tier i-1 ends at tier i, once
+// the stream has carried all of it.
+func (l *Ledger) mirrored(t *topic, i int, ends cluster.Offsets) (cluster.Offsets, string) {
+	at := cluster.Offsets{}
+	for _, p := range slices.Sorted(maps.Keys(ends)) {
+		end := ends[p]
+		pos, ok := l.positions[wire.PositionKey{Stream: t.path.Streams[i], TopicID: t.tiers[i-1].id, Partition: p}]
+		if !ok && end > 0 || pos.Src < end {
+			return nil, fmt.Sprintf("stream %s has carried %d of %d in partition %d", t.path.Streams[i], pos.Src, end, p)
+		}
+		at[p] = pos.Dst
+	}
+	return at, ""
+}
+
+// Windows returns the current verdicts of a topic's windows that start in
+// [from, to), by start; nil for a topic that is not audited. A zero time is no
+// bound.
+func (l *Ledger) Windows(topic string, from, to time.Time) []Window {
+	t := l.topics[topic]
+	if t == nil {
+		return nil
+	}
+	windows := []Window{}
+	for _, w := range t.sorted() {
+		if w.verdict.Verdict == "" || w.verdict.Start.Before(from) || !to.IsZero() && !w.verdict.Start.Before(to) {
+			continue
+		}
+		windows = append(windows, w.verdict)
+	}
+	return windows
+}

@@ -1,0 +1,345 @@
+package audit
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/weirhq/weir/internal/cluster"
+	"github.com/weirhq/weir/internal/wire"
+)
+
+// Producer is the name of the tier before the first cluster.
+const Producer = "producer"
+
+// Ledger is all that audit knows, and decides from it. It does no I/O and reads
+// no clock: facts come in by Apply and Note, with the time of their append;
+// Evaluate says what follows at a given time. Facts may come in any order that
+// keeps each log's own.
+//
+// It is not safe for concurrent use.
+type Ledger struct {
+	rules     Rules
+	runs      map[wire.RunID]*run
+	topics    map[string]*topic
+	positions map[wire.PositionKey]wire.Position // how far streams have come
+}
+
+// Rules are the times that Ledger decides by; see Config.
+type Rules struct {
+	Window, Grace, MaxDelay time.Duration
+	ClockSkew               time.Duration // between reports and counts; 0 on one cluster
+	ExplainMax              int64
+}
+
+// Path is a route by names.
+type Path struct {
+	Topic   string
+	Tiers   []string // broker tiers
+	Streams []string // Streams[i] feeds Tiers[i]; Streams[0] is empty
+}
+
+// run is one run of a producing client.
+type run struct {
+	id           wire.RunID
+	registration *wire.Registration // nil: only reports after the first were seen
+	number       uint64             // of the newest report
+	at           time.Time          // when it was appended
+	interval     time.Duration
+	through      int64 // event time: nothing older comes
+	final        bool
+	topics       map[string]map[int64]*kinds // topic -> window -> totals
+}
+
+type kinds [wire.Kinds]wire.Totals
+
+func (k *kinds) inFlight() bool {
+	return k[wire.Attempt].Count != k[wire.OK].Count+k[wire.Fail].Count+k[wire.Unknown].Count
+}
+
+// topic is one audited topic.
+type topic struct {
+	path    Path
+	tiers   []*tier
+	runs    map[*run]bool // that named the topic in a report
+	windows map[int64]*window
+}
+
+// tier is what was counted of a topic on one cluster.
+type tier struct {
+	id   wire.TopicID
+	next cluster.Offsets // counted below
+}
+
+// window is one window of a topic.
+type window struct {
+	start  int64
+	opened time.Time // first seen, or opened again
+	seen   []sight   // by tier
+	// changed is the append time of the newest row by which the first tier's cells
+	// changed.
+	changed time.Time
+
+	// generation counts resets: facts that were asked for in an earlier one are
+	// dropped.
+	generation int
+
+	ends     []cluster.Offsets // by tier: where it ends; nil while not noted
+	wantEnds bool              // the producers are closed: note the first tier's ends now
+	gap      string            // records may be missing from the counts
+	findings []*Finding        // by pair
+	verdict  Window
+}
+
+// sight is what one tier showed of a window.
+type sight struct {
+	cells map[wire.RunID]wire.Totals
+	// from and to bound the offsets of the counted rows that hold the window.
+	from, to cluster.Offsets
+}
+
+// NewLedger returns an empty ledger.
+func NewLedger(rules Rules, paths ...Path) *Ledger {
+	l := &Ledger{rules: rules, runs: map[wire.RunID]*run{}, topics: map[string]*topic{}, positions: map[wire.PositionKey]wire.Position{}}
+	for _, p := range paths {
+		t := &topic{path: p, runs: map[*run]bool{}, windows: map[int64]*window{}}
+		for range p.Tiers {
+			t.tiers = append(t.tiers, &tier{next: cluster.Offsets{}})
+		}
+		l.topics[p.Topic] = t
+	}
+	return l
+}
+
+// ApplyReport folds a client's report that was appended at the given time. A
+// report that is not newer than the last one of its run changes nothing.
+func (l *Ledger) ApplyReport(p wire.Report, at time.Time) error {
+	if p.Window != l.rules.Window.Milliseconds() {
+		return fmt.Errorf("run %s counts in windows of %d ms, audit in %v", p.Run, p.Window, l.rules.Window)
+	}
+	r := l.runs[p.Run]
+	if r == nil {
+		r = &run{id: p.Run, topics: map[string]map[int64]*kinds{}}
+		l.runs[p.Run] = r
+	} else if p.Number <= r.number {
+		return nil
+	}
+	if p.Registration != nil {
+		r.registration = p.Registration
+	}
+	r.number, r.at, r.through, r.final = p.Number, at, p.Through, p.Final
+	r.interval = time.Duration(p.Interval) * time.Millisecond
+	for _, rows := range p.Topics {
+		if r.topics[rows.Topic] == nil {
+			r.topics[rows.Topic] = map[int64]*kinds{}
+		}
+		t := l.topics[rows.Topic]
+		if t != nil {
+			t.runs[r] = true
+		}
+		for _, row := range rows.Rows {
+			k := r.topics[rows.Topic][row.Start]
+			if k == nil {
+				k = &kinds{}
+				r.topics[rows.Topic][row.Start] = k
+			}
+			if t != nil && k[row.Kind] != row.Totals {
+				t.window(row.Start, at).reopen(at)
+			}
+			k[row.Kind] = row.Totals
+		}
+	}
+	return nil
+}
+
+// ApplyCounts folds what a counter counted. It returns how many rows were
+// refused, because they do not begin where the last accepted one ended.
+func (l *Ledger) ApplyCounts(c wire.Counts, at time.Time) (refused int, err error) {
+	t := l.topics[c.Topic]
+	if t == nil {
+		return 0, nil
+	}
+	i := slices.Index(t.path.Tiers, c.Tier)
+	if i < 0 {
+		return 0, nil
+	}
+	if c.Window != l.rules.Window.Milliseconds() {
+		return 0, fmt.Errorf("tier %s is counted in windows of %d ms, audit works in %v", c.Tier, c.Window, l.rules.Window)
+	}
+	if t.tiers[i].id != c.TopicID {
+		t.recreated(i, c.TopicID)
+	}
+	ti := t.tiers[i]
+	for _, row := range c.Rows {
+		next, known := ti.next[row.Partition]
+		switch {
+		case row.From == next || !known && row.Gap == "":
+		case row.From > next && row.Gap != "":
+			t.missing(fmt.Sprintf("tier %s: records %d/[%d, %d) were not counted: %s", c.Tier, row.Partition, next, row.From, row.Gap))
+		default:
+			refused++
+			continue
+		}
+		ti.next[row.Partition] = row.To
+		for _, cell := range row.Cells {
+			t.window(cell.Start, at).count(i, row, cell, at)
+		}
+	}
+	return refused, nil
+}
+
+// recreated forgets what was counted of a topic that no longer exists.
+func (t *topic) recreated(i int, id wire.TopicID) {
+	t.tiers[i] = &tier{id: id, next: cluster.Offsets{}}
+	for _, w := range t.windows {
+		if len(w.seen[i].cells) > 0 {
+			w.gap = fmt.Sprintf("topic deleted and made anew on %s", t.path.Tiers[i])
+			w.seen[i] = newSight()
+		}
+	}
+}
+
+// missing marks the windows that records missing from the counts may belong to:
+// all those that are not settled.
+func (t *topic) missing(why string) {
+	for _, w := range t.windows {
+		if !w.verdict.Settled() {
+			w.gap = why
+		}
+	}
+}
+
+func newSight() sight {
+	return sight{cells: map[wire.RunID]wire.Totals{}, from: cluster.Offsets{}, to: cluster.Offsets{}}
+}
+
+func (t *topic) window(start int64, at time.Time) *window {
+	w := t.windows[start]
+	if w == nil {
+		w = &window{start: start, opened: at}
+		for range t.tiers {
+			w.seen = append(w.seen, newSight())
+		}
+		w.reset(len(t.tiers))
+		t.windows[start] = w
+	}
+	return w
+}
+
+func (w *window) reset(tiers int) {
+	w.ends = make([]cluster.Offsets, tiers)
+	w.findings = make([]*Finding, tiers)
+	w.wantEnds = false
+	w.generation++
+}
+
+// reopen takes back what was decided, since a cell has changed.
+func (w *window) reopen(at time.Time) {
+	if w.verdict.Verdict != "" && w.verdict.Verdict.Final() {
+		w.opened = at
+	}
+	w.reset(len(w.seen))
+}
+
+// count adds one cell of a row. Records beyond a noted end open the window again;
+// those below it are what the end waits for.
+func (w *window) count(i int, row wire.CountsRow, cell wire.Cell, at time.Time) {
+	s := &w.seen[i]
+	totals := s.cells[cell.Run]
+	totals.Merge(cell.Totals)
+	s.cells[cell.Run] = totals
+	if from, ok := s.from[row.Partition]; !ok || row.From < from {
+		s.from[row.Partition] = row.From
+	}
+	s.to[row.Partition] = max(s.to[row.Partition], row.To)
+	if i == 0 {
+		w.changed = latest(w.changed, at)
+	}
+	if end, noted := w.ends[i][row.Partition]; w.ends[i] != nil && (!noted || row.To > end) {
+		w.reopen(at)
+	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// ApplyPosition folds how far a stream has come on one partition.
+func (l *Ledger) ApplyPosition(k wire.PositionKey, p wire.Position) { l.positions[k] = p }
+
+// EndsWanted is a topic whose windows wait for the first tier's end offsets.
+type EndsWanted struct {
+	Topic, Tier string
+	windows     []asked
+}
+
+// asked is a window in the generation in which something was asked of it.
+type asked struct {
+	*window
+	at int
+}
+
+func (w *window) ask() asked { return asked{w, w.generation} }
+
+func (a asked) current() bool { return a.at == a.generation }
+
+// NoteEnds takes the end offsets that were read after Evaluate had asked for
+// them.
+func (l *Ledger) NoteEnds(want EndsWanted, ends cluster.Offsets) {
+	for _, w := range want.windows {
+		if w.current() {
+			w.ends[0] = ends
+			w.wantEnds = false
+		}
+	}
+}
+
+// Counted returns below which offsets a tier is counted, for the topic of that
+// id.
+func (l *Ledger) Counted(topic, tierName string, id wire.TopicID) cluster.Offsets {
+	t := l.topics[topic]
+	if ti := t.tiers[slices.Index(t.path.Tiers, tierName)]; ti.id == id {
+		return maps.Clone(ti.next)
+	}
+	return cluster.Offsets{}
+}
+
+// Final says whether the run's final report is in, which nothing takes back.
+func (l *Ledger) Final(id wire.RunID) bool {
+	r := l.runs[id]
+	return r != nil && r.final
+}
+
+// minDead is the least silence after which a run counts as dead: a process may
+// stand still for some seconds and live.
+const minDead = 10 * time.Second
+
+// deadAfter is how long a run may be silent: three reports.
+func (r *run) deadAfter() time.Duration { return max(3*r.interval, minDead) }
+
+func (r *run) dead(now time.Time) bool {
+	return !r.final && now.Sub(r.at) > r.deadAfter()
+}
+
+func (r *run) String() string {
+	if r.registration == nil {
+		return "run " + r.id.String()
+	}
+	return fmt.Sprintf("run %s (%s on %s)", r.id, r.registration.Application, r.registration.Host)
+}
+
+// openFor says whether the run's newest report shows the window as open: the run
+// may have sent there after it.
+func (r *run) openFor(topic string, start int64, window time.Duration) bool {
+	k := r.topics[topic][start]
+	return k != nil && (r.through < start+window.Milliseconds() || k.inFlight())
+}
+
+func byStart(a, b *window) int { return cmp.Compare(a.start, b.start) }
+
+func (t *topic) sorted() []*window { return slices.SortedFunc(maps.Values(t.windows), byStart) }
