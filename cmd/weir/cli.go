@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes of weir.
+const (
+	exitOK       = 0
+	exitError    = 1
+	exitMismatch = 3 // a window is lost or duplicated
+	exitUnknown  = 4 // a window is unknown or late
+)
+
+// cli is the command line.
+type cli struct {
+	LogLevel slog.Level `default:"info" help:"What to log on stderr: debug, info, warn or error." env:"WEIR_LOG_LEVEL"`
+
+	Demo    demoCmd    `cmd:"" help:"Send an access log through two tiers and prove that nothing was lost."`
+	Audit   auditCmd   `cmd:"" help:"What audit says of the topics."`
+	Version versionCmd `cmd:"" help:"Print weir's version."`
+}
+
+// io is where a command writes.
+type streams struct {
+	out, err io.Writer
+	log      *slog.Logger
+}
+
+// exitCode is an error that only says how to exit: all else has been printed.
+type exitCode int
+
+// Error implements error.
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// run runs one command and returns its exit code.
+func run(args []string, out, stderr io.Writer) (code int) {
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("weir"),
+		kong.Description("The platform around Apache Kafka: moves event data, proves that nothing was lost, keeps clusters healthy."),
+		kong.Writers(out, stderr),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Exit(func(status int) { panic(exitCode(status)) }), // --help
+	)
+	if err != nil {
+		panic(err) // the cli struct is wrong
+	}
+	defer func() {
+		if status, ok := recover().(exitCode); ok {
+			code = int(status)
+		}
+	}()
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "weir: %v; weir --help tells what there is\n", err)
+		return exitError
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C kills
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: c.LogLevel}))
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	err = parsed.Run(&streams{out, stderr, log})
+	var status exitCode
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &status):
+		return int(status)
+	}
+	fmt.Fprintf(stderr, "weir: %v\n", err)
+	return exitError
+}
+
+// terminal says whether w is a terminal.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

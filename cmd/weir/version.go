@@ -1,0 +1,16 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/weirhq/weir/internal/app"
+)
+
+type versionCmd struct{}
+
+// Run runs the command.
+func (versionCmd) Run(s *streams) error {
+	fmt.Fprintf(s.out, "weir %s (%s, %s/%s)\n", app.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return nil
+}

@@ -1,0 +1,103 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weirhq/weir/internal/cluster"
+	"github.com/weirhq/weir/internal/wire"
+)
+
+// Clean deletes what demos have created on the configured clusters.
+func Clean(ctx context.Context, cfg Config, out io.Writer) error {
+	a, err := New(cfg)
+	if err != nil {
+		return err
+	}
+	a.web.Close() // nothing is served
+	return a.withClusters(ctx, func(clusters []*cluster.Cluster) error {
+		doomed, err := createdTopics(ctx, clusters)
+		if err != nil {
+			return err
+		}
+		if len(doomed) == 0 {
+			fmt.Fprintln(out, "nothing to clean: no demo has created topics here")
+			return nil
+		}
+		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "DELETING TOPIC\tCLUSTER")
+		for _, d := range doomed {
+			fmt.Fprintf(table, "%s\t%s\n", d.topic, d.cluster.Name)
+		}
+		table.Flush()
+		for _, d := range doomed {
+			if err := d.cluster.DeleteTopics(ctx, d.topic); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// withClusters runs the engines and calls f with connections.
+func (a *App) withClusters(ctx context.Context, f func([]*cluster.Cluster) error) error {
+	return a.withEngines(ctx, func(context.Context) error {
+		clusters, err := a.connect(ctx)
+		defer func() {
+			for _, c := range clusters {
+				c.Close()
+			}
+		}()
+		if err != nil {
+			return err
+		}
+		return f(clusters)
+	})
+}
+
+type doomed struct {
+	cluster *cluster.Cluster
+	topic   string
+}
+
+// createdTopics returns the topics that demos have noted and that are still the
+// same, the notes themselves last: dead half-way, the next clean goes on.
+func createdTopics(ctx context.Context, clusters []*cluster.Cluster) ([]doomed, error) {
+	home := clusters[0]
+	if _, err := home.Topic(ctx, wire.CreatedTopic); errors.Is(err, cluster.ErrNoTopic) {
+		return nil, nil
+	}
+	var notes []wire.Created
+	_, err := home.ReadToEnd(ctx, wire.CreatedTopic, nil, func(r *kgo.Record) error {
+		note, err := wire.ParseCreated(r.Value)
+		notes = append(notes, note)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var found []doomed
+	seen := map[doomed]bool{}
+	for _, note := range notes {
+		for _, c := range clusters {
+			if c.ID != note.ClusterID || seen[doomed{c, note.Topic}] {
+				continue
+			}
+			info, err := c.Topic(ctx, note.Topic)
+			if errors.Is(err, cluster.ErrNoTopic) || err == nil && info.ID.String() != note.TopicID {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			seen[doomed{c, note.Topic}] = true
+			found = append(found, doomed{c, note.Topic})
+		}
+	}
+	return append(found, doomed{home, wire.CreatedTopic}), nil
+}
