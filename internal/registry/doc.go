@@ -44,9 +44,10 @@
 //
 // A version costs about 400 bytes and its text; versions that share a text share
 // its memory. Reads are map lookups under a read lock. A registration parses the
-// new schema and the latest live one, about 0.1 ms together for usual sizes, and
-// waits for one append; registrations do not overlap. A start costs one pass over
-// the topic, with one scan of each schema's text.
+// new schema and the latest live one, about 1 ms together for schemas of 40
+// fields whatever the number of schemas (BenchmarkRegister), and waits for one
+// append; registrations do not overlap. A start costs one pass over the topic
+// with one scan of each schema's text, 0.2 ms for such a schema (BenchmarkReplay).
 //
 // # What it is not
 //
