@@ -238,10 +238,10 @@ func (d *Demo) checkUnmirrored(ctx context.Context, target *cluster.Cluster) err
 	if d.faults == nil {
 		return nil
 	}
-	ends, err := target.EndOffsets(ctx, d.cfg.Topic)
-	if _, missing := target.Topic(ctx, d.cfg.Topic); errors.Is(missing, cluster.ErrNoTopic) {
+	if _, err := target.Topic(ctx, d.cfg.Topic); errors.Is(err, cluster.ErrNoTopic) {
 		return nil
 	}
+	ends, err := target.EndOffsets(ctx, d.cfg.Topic)
 	if err != nil {
 		return err
 	}

@@ -93,13 +93,13 @@ func (c *Cluster) readUntil(ctx context.Context, topic string, next, ends Offset
 		if len(left) == 0 {
 			return nil
 		}
-		info, err := c.Topic(ctx, topic)
-		if err == nil {
-			err = c.fetchOnce(ctx, info, left, next, fn)
-		}
-		if kerr.IsRetriable(err) { // a leader moves
-			err = pause(ctx, 50*time.Millisecond)
-		}
+		err := retry(ctx, func() error { // a leader moves
+			info, err := c.Topic(ctx, topic)
+			if err == nil {
+				err = c.fetchOnce(ctx, info, left, next, fn)
+			}
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("reading %s on cluster %s: %w", topic, c.Name, err)
 		}

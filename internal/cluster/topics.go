@@ -119,18 +119,12 @@ func (c *Cluster) Topic(ctx context.Context, name string) (TopicInfo, error) {
 
 // waitForTopic polls: a topic that was just created may be unknown to the broker
 // that answers, and its partitions may have no leader yet.
-func (c *Cluster) waitForTopic(ctx context.Context, name string) (TopicInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	for {
-		info, err := c.Topic(ctx, name)
-		if err == nil || !(errors.Is(err, ErrNoTopic) || errors.Is(err, kerr.LeaderNotAvailable)) {
-			return info, err
-		}
-		if pause(ctx, 20*time.Millisecond) != nil {
-			return TopicInfo{}, err
-		}
-	}
+func (c *Cluster) waitForTopic(ctx context.Context, name string) (info TopicInfo, err error) {
+	err = retry(ctx, func() error {
+		info, err = c.Topic(ctx, name)
+		return err
+	}, ErrNoTopic)
+	return info, err
 }
 
 func (c *Cluster) checkTopic(ctx context.Context, want Topic, info TopicInfo) error {
@@ -201,16 +195,39 @@ func (c *Cluster) EndOffsets(ctx context.Context, topic string) (Offsets, error)
 }
 
 func (c *Cluster) offsets(ctx context.Context, topic string, list func(context.Context, ...string) (kadm.ListedOffsets, error)) (Offsets, error) {
-	listed, err := list(ctx, topic)
-	if err == nil {
-		err = listed.Error()
-	}
+	var listed kadm.ListedOffsets
+	// A broker may not lead yet what the metadata says that it leads.
+	err := retry(ctx, func() (err error) {
+		if listed, err = list(ctx, topic); err == nil {
+			err = listed.Error()
+		}
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("listing offsets of %s on cluster %s: %w", topic, c.Name, err)
 	}
 	offsets := Offsets{}
 	listed.Each(func(o kadm.ListedOffset) { offsets[o.Partition] = o.Offset })
 	return offsets, nil
+}
+
+const (
+	retryFor   = 30 * time.Second
+	retryEvery = 20 * time.Millisecond
+)
+
+// retry calls f until it succeeds or fails for good: with an error that neither
+// Kafka calls retriable nor is among others.
+func retry(ctx context.Context, f func() error, others ...error) error {
+	ctx, cancel := context.WithTimeout(ctx, retryFor)
+	defer cancel()
+	for {
+		err := f()
+		again := kerr.IsRetriable(err) || slices.ContainsFunc(others, func(other error) bool { return errors.Is(err, other) })
+		if err == nil || !again || pause(ctx, retryEvery) != nil {
+			return err
+		}
+	}
 }
 
 func pause(ctx context.Context, d time.Duration) error {
