@@ -16,6 +16,9 @@ import (
 	"github.com/weirhq/weir/internal/wire"
 )
 
+// sendFor is how long a demo sends before it is killed.
+const sendFor = 4 * time.Second
+
 // The demo is killed three times while it sends, and brought to its end by a
 // fourth start. Nothing is lost, nothing is sent twice, what the mirror had to
 // copy again is named to the offset, and only windows that a dead run has left
@@ -24,8 +27,9 @@ func TestDemoKilled(t *testing.T) {
 	engines(t, func(t *testing.T, args []string) {
 		for range 3 {
 			p := start(t, append([]string{"demo", "--rate", "500"}, args...)...)
+			p.wait(t, `(?m)^[1-9]\d* of \d+ page views sent`)
 			select {
-			case <-time.After(5 * time.Second):
+			case <-time.After(sendFor):
 			case <-p.ended:
 				t.Fatal("the demo ended before it was killed")
 			}
