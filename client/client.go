@@ -161,6 +161,9 @@ func (c *Client) finish() error {
 	if err := c.kafka.Flush(ctx); err != nil {
 		return fmt.Errorf("flushing records of %s: %w", c.cfg.Application, err)
 	}
+	if c.ledger.isUnaudited() {
+		return nil
+	}
 	if err := c.report(ctx, true); err != nil {
 		return fmt.Errorf("writing the final report of %s: %w", c.cfg.Application, err)
 	}

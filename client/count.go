@@ -91,6 +91,13 @@ func (l *ledger) used() bool {
 	return len(l.sequences) > 0
 }
 
+// isUnaudited says whether the cluster has no reports topic, as far as is known.
+func (l *ledger) isUnaudited() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.unaudited
+}
+
 // close lets no further Produce in and waits for those that are: they end,
 // since a wait for a report does.
 func (l *ledger) close() {

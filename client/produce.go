@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,7 +33,8 @@ var (
 //
 // Produce blocks while kgo's buffer is full, and before the first record of an
 // audit window until the run's report is acknowledged. A record without a
-// timestamp gets the current time.
+// timestamp gets the current time. A promise must not block, nor call Produce,
+// which may wait for a report whose acknowledgement comes by the same goroutine.
 func (c *Client) Produce(ctx context.Context, r *kgo.Record, promise func(*kgo.Record, error)) {
 	if promise == nil {
 		promise = func(*kgo.Record, error) {}
@@ -63,11 +65,16 @@ func (c *Client) Produce(ctx context.Context, r *kgo.Record, promise func(*kgo.R
 		end(r, wire.Fail, fmt.Errorf("record not sent, its window is not announced: %w", err))
 		return
 	}
-	r.Headers = append(r.Headers, kgo.RecordHeader{Key: wire.StampHeader, Value: stamp})
+	headers := r.Headers
+	// Clipped, because records may share the slice: none may get another's stamp.
+	r.Headers = append(slices.Clip(headers), kgo.RecordHeader{Key: wire.StampHeader, Value: stamp})
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.DeliveryTimeout, errDeliveryTimeout)
 	c.kafka.Produce(ctx, r, func(r *kgo.Record, err error) {
-		if err != nil && ctx.Err() != nil {
-			err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		if err != nil {
+			r.Headers = headers // without the stamp it can be sent again
+			if ctx.Err() != nil {
+				err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+			}
 		}
 		cancel()
 		switch kind := outcome(err); kind {

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,27 +16,41 @@ import (
 func (l *Ledger) Evaluate(now time.Time) (ends []EndsWanted, explain []Mismatch) {
 	for _, name := range slices.Sorted(maps.Keys(l.topics)) {
 		t := l.topics[name]
-		want := EndsWanted{Topic: name, Tier: t.path.Tiers[0]}
+		want := make([]EndsWanted, len(t.tiers))
 		for _, w := range t.sorted() {
 			explain = append(explain, l.judge(t, w, now)...)
-			if w.wantEnds {
-				want.windows = append(want.windows, w.ask())
+			for i := range want {
+				if to := l.wants(t, w, i); to != nil {
+					want[i].windows = append(want[i].windows, wanted{w.ask(), i, to})
+				}
 			}
 		}
-		if len(want.windows) > 0 {
-			ends = append(ends, want)
+		for i, e := range want {
+			if len(e.windows) > 0 {
+				e.Topic, e.Tier = name, t.path.Tiers[i]
+				ends = append(ends, e)
+			}
 		}
 	}
 	return ends, explain
 }
 
+// overdue says whether the window's deadline has passed. It counts from the
+// window's end, or from when it was opened if that is later; of a window that
+// lies in the future by event time, from when it could have ended.
+func (l *Ledger) overdue(w *window, now time.Time) bool {
+	end := time.UnixMilli(w.start).Add(l.rules.Window)
+	if live := w.opened.Add(l.rules.Window); end.After(live) {
+		end = live
+	}
+	return now.After(latest(w.opened, end).Add(l.rules.Grace + l.rules.MaxDelay))
+}
+
 // judge brings the window's current verdict up to date.
 func (l *Ledger) judge(t *topic, w *window, now time.Time) []Mismatch {
-	overdue := now.After(w.opened.Add(l.rules.Grace + l.rules.MaxDelay))
+	overdue := l.overdue(w, now)
 	producers, stamped := l.producers(t, w, now)
-	if w.ends[0] == nil && (producers.Closed && l.unstampedSettled(w, now) || overdue) {
-		w.wantEnds = true
-	}
+	w.wantEnds = producers.Closed && l.unstampedSettled(w, now) || overdue
 	sides := []Side{producers}
 	for i := range t.tiers {
 		sides = append(sides, l.brokers(t, w, i))
@@ -120,11 +135,11 @@ func (l *Ledger) producers(t *topic, w *window, now time.Time) (s Side, stamped 
 			wait("%s has not reported since the window changed", r)
 		}
 	}
-	overdue := now.After(w.opened.Add(l.rules.Grace + l.rules.MaxDelay))
+	overdue := l.overdue(w, now)
 	for id, totals := range w.seen[0].cells {
-		switch r := l.runs[id]; {
+		switch {
 		case id == wire.RunID{}:
-		case r != nil && r.registration != nil && r.topics[t.path.Topic] != nil:
+		case l.registered(t, id):
 			stamped.Merge(totals)
 		case !overdue:
 			wait("run %s has not registered", id)
@@ -138,6 +153,13 @@ func (l *Ledger) producers(t *topic, w *window, now time.Time) (s Side, stamped 
 	return s, stamped
 }
 
+// registered says whether the run has registered and sends to the topic: its
+// records are judged on the producers' edge.
+func (l *Ledger) registered(t *topic, id wire.RunID) bool {
+	r := l.runs[id]
+	return r != nil && r.registration != nil && t.runs[r]
+}
+
 // unstampedSettled says whether records without a stamp, whose producers nobody
 // knows, have been waited for long enough.
 func (l *Ledger) unstampedSettled(w *window, now time.Time) bool {
@@ -148,46 +170,51 @@ func (l *Ledger) unstampedSettled(w *window, now time.Time) bool {
 	return now.After(latest(end, w.changed).Add(l.rules.Grace))
 }
 
-// brokers returns what broker tier i shows of a window, and notes its ends once
-// they can be known.
+// brokers returns what broker tier i shows of a window.
 func (l *Ledger) brokers(t *topic, w *window, i int) Side {
 	s := Side{Tier: t.path.Tiers[i], Uncovered: w.gap}
 	for _, totals := range w.seen[i].cells {
 		s.Low.Merge(totals)
 	}
 	s.High = s.Low
-	if i > 0 && w.ends[i] == nil && w.ends[i-1] != nil {
-		w.ends[i], s.Waits = l.mirrored(t, i, w.ends[i-1])
-	}
 	switch {
 	case w.ends[i] != nil:
-		s.Closed = true
-		for _, p := range slices.Sorted(maps.Keys(w.ends[i])) {
-			if end := w.ends[i][p]; t.tiers[i].next[p] < end {
-				s.Closed = false
-				s.Waits = fmt.Sprintf("tier %s is counted to %d of %d in partition %d", s.Tier, t.tiers[i].next[p], end, p)
-				break
-			}
-		}
-	case s.Waits == "":
+		s.Waits = t.uncounted(i, w.ends[i])
+	case i > 0 && w.ends[i-1] != nil:
+		s.Waits = cmp.Or(l.behind(t, w, i), "the end of tier "+s.Tier+" is read")
+	default:
 		s.Waits = fmt.Sprintf("tier %s waits for the tier before it", s.Tier)
 	}
+	if i > 0 && s.Waits == "" {
+		if s.Waits = t.uncounted(i-1, w.origins[i-1]); w.origins[i-1] == nil {
+			s.Waits = fmt.Sprintf("the end of tier %s is read", t.path.Tiers[i-1])
+		}
+	}
+	s.Closed = s.Waits == ""
 	return s
 }
 
-// mirrored returns where what lies below ends at tier i-1 ends at tier i, once
-// the stream has carried all of it.
-func (l *Ledger) mirrored(t *topic, i int, ends cluster.Offsets) (cluster.Offsets, string) {
-	at := cluster.Offsets{}
+// uncounted says how far the tier is counted if that is not to the ends.
+func (t *topic) uncounted(i int, ends cluster.Offsets) string {
 	for _, p := range slices.Sorted(maps.Keys(ends)) {
-		end := ends[p]
-		pos, ok := l.positions[wire.PositionKey{Stream: t.path.Streams[i], TopicID: t.tiers[i-1].id, Partition: p}]
-		if !ok && end > 0 || pos.Src < end {
-			return nil, fmt.Sprintf("stream %s has carried %d of %d in partition %d", t.path.Streams[i], pos.Src, end, p)
+		if next := t.tiers[i].next[p]; next < ends[p] {
+			return fmt.Sprintf("tier %s is counted to %d of %d in partition %d", t.path.Tiers[i], next, ends[p], p)
 		}
-		at[p] = pos.Dst
 	}
-	return at, ""
+	return ""
+}
+
+// behind says how far the stream to tier i has come if it has not carried all
+// that lies below the window's end at the tier before.
+func (l *Ledger) behind(t *topic, w *window, i int) string {
+	ends := w.ends[i-1]
+	for _, p := range slices.Sorted(maps.Keys(ends)) {
+		pos := l.positions[wire.PositionKey{Stream: t.path.Streams[i], TopicID: t.tiers[i-1].id, Partition: p}]
+		if pos.Src < ends[p] {
+			return fmt.Sprintf("stream %s has carried %d of %d in partition %d", t.path.Streams[i], pos.Src, ends[p], p)
+		}
+	}
+	return ""
 }
 
 // Windows returns the current verdicts of a topic's windows that start in

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -21,8 +22,9 @@ type Mismatch struct {
 	Spans []Span
 	asked asked
 
-	sent            uint64 // by producers, for their edge
-	lost, duplicate uint64 // net
+	sent            uint64              // for the producers' edge: what they sent, and
+	runs            map[wire.RunID]bool // who they are
+	lost, duplicate uint64              // net
 }
 
 // Span is where the records of a window lie at one tier, among others.
@@ -42,11 +44,22 @@ func (m Mismatch) Records() (n int64) {
 }
 
 func (l *Ledger) mismatch(t *topic, w *window, pair int, sent uint64, net Pair) Mismatch {
-	m := Mismatch{Topic: t.path.Topic, Start: w.start, Pair: pair, asked: w.ask(), sent: sent, lost: net.Lost, duplicate: net.Duplicated}
+	m := Mismatch{
+		Topic: t.path.Topic, Start: w.start, Pair: pair, asked: w.ask(),
+		sent: sent, runs: map[wire.RunID]bool{}, lost: net.Lost, duplicate: net.Duplicated,
+	}
 	for i := max(pair-1, 0); i <= pair; i++ {
-		m.Spans = append(m.Spans, Span{Tier: t.path.Tiers[i], From: w.seen[i].from, To: w.seen[i].to})
+		m.Spans = append(m.Spans, Span{Tier: t.path.Tiers[i], From: maps.Clone(w.seen[i].from), To: maps.Clone(w.seen[i].to)})
+	}
+	for id := range w.seen[0].cells {
+		m.runs[id] = l.registered(t, id)
 	}
 	return m
+}
+
+// net is the finding where the records can not be read again.
+func (m Mismatch) net(why string) Finding {
+	return Finding{Lost: m.lost, Duplicated: m.duplicate, Cause: "net numbers: " + why}
 }
 
 // NoteFinding takes what explaining a mismatch has shown. It is dropped if the
@@ -61,6 +74,7 @@ func (l *Ledger) NoteFinding(m Mismatch, f Finding) {
 // where it has none) and its place.
 type copyOf struct {
 	name      string
+	run       wire.RunID
 	partition int32
 	offset    int64
 }
@@ -70,7 +84,7 @@ func read(ctx context.Context, c *cluster.Cluster, topic string, s Span, start, 
 	var copies []copyOf
 	err := c.ReadRange(ctx, topic, s.From, s.To, func(r *kgo.Record) error {
 		if windowStart(r.Timestamp.UnixMilli(), window) == start {
-			copies = append(copies, copyOf{recordName(r), r.Partition, r.Offset})
+			copies = append(copies, newCopy(r))
 		}
 		return nil
 	})
@@ -80,11 +94,15 @@ func read(ctx context.Context, c *cluster.Cluster, topic string, s Span, start, 
 	return copies, nil
 }
 
-func recordName(r *kgo.Record) string {
-	if stamp := stampOf(r); stamp != nil {
-		return string(stamp)
+func newCopy(r *kgo.Record) copyOf {
+	c := copyOf{partition: r.Partition, offset: r.Offset}
+	raw := stampOf(r)
+	if stamp, err := wire.ParseStamp(raw); err == nil {
+		c.name, c.run = string(raw), stamp.Run
+	} else {
+		c.name = fmt.Sprintf("%016x", wire.Fingerprint(r.Key, r.Value, raw))
 	}
-	return fmt.Sprintf("%016x", wire.Fingerprint(r.Key, r.Value, nil))
+	return c
 }
 
 // compare finds the records of tier a that b lacks, and those that b has more
@@ -119,8 +137,10 @@ func (f *Finding) duplicates(tier string, wanted map[string]int, copies []copyOf
 }
 
 // compareSent does what can be done for the producers' edge, whose records
-// nobody kept: duplicates show by their stamps, the rest is missing.
-func compareSent(tier string, sent uint64, copies []copyOf) Finding {
+// nobody kept: duplicates show by their stamps, the rest is missing. Records of
+// others than the producers are left out.
+func compareSent(tier string, sent uint64, runs map[wire.RunID]bool, copies []copyOf) Finding {
+	copies = slices.DeleteFunc(slices.Clone(copies), func(c copyOf) bool { return !runs[c.run] })
 	once := map[string]int{}
 	for _, c := range copies {
 		once[c.name] = 1

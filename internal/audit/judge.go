@@ -111,7 +111,7 @@ func mismatch(p *Pair, a, b wire.Totals, finding *Finding) {
 		p.Verdict = Lost
 	}
 	if p.Lost == 0 && p.Duplicated == 0 {
-		p.Verdict, p.Cause = Unknown, "the counts differ, but the records read again do not: "+p.Cause
+		p.Verdict, p.Cause = Unknown, "the counts differ, but the records read again do not"
 	}
 }
 

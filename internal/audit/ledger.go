@@ -65,6 +65,13 @@ type topic struct {
 	tiers   []*tier
 	runs    map[*run]bool // that named the topic in a report
 	windows map[int64]*window
+	gap     gap // the newest
+}
+
+// gap says that records were not counted.
+type gap struct {
+	why string
+	at  time.Time // when it was said
 }
 
 // tier is what was counted of a topic on one cluster.
@@ -86,10 +93,16 @@ type window struct {
 	// dropped.
 	generation int
 
-	ends     []cluster.Offsets // by tier: where it ends; nil while not noted
-	wantEnds bool              // the producers are closed: note the first tier's ends now
-	gap      string            // records may be missing from the counts
-	findings []*Finding        // by pair
+	// ends says, by tier, where the window ends there, nil while not noted: a row of
+	// the window beyond it opens the window again.
+	ends []cluster.Offsets
+	// origins are, by tier, the end offsets noted after the next tier's ends were:
+	// whatever lies below those came from below these. So the two tiers are
+	// compared as they were at one time.
+	origins  []cluster.Offsets
+	wantEnds bool       // the first tier's ends can be noted: the producers are closed, or their time is over
+	gap      string     // records may be missing from the counts
+	findings []*Finding // by pair
 	verdict  Window
 }
 
@@ -177,7 +190,7 @@ func (l *Ledger) ApplyCounts(c wire.Counts, at time.Time) (refused int, err erro
 		switch {
 		case row.From == next || !known && row.Gap == "":
 		case row.From > next && row.Gap != "":
-			t.missing(fmt.Sprintf("tier %s: records %d/[%d, %d) were not counted: %s", c.Tier, row.Partition, next, row.From, row.Gap))
+			t.missing(gap{fmt.Sprintf("tier %s: records %d/[%d, %d) were not counted: %s", c.Tier, row.Partition, next, row.From, row.Gap), at})
 		default:
 			refused++
 			continue
@@ -194,6 +207,7 @@ func (l *Ledger) ApplyCounts(c wire.Counts, at time.Time) (refused int, err erro
 func (t *topic) recreated(i int, id wire.TopicID) {
 	t.tiers[i] = &tier{id: id, next: cluster.Offsets{}}
 	for _, w := range t.windows {
+		w.reset(len(t.tiers)) // what was noted are offsets of the other topic
 		if len(w.seen[i].cells) > 0 {
 			w.gap = fmt.Sprintf("topic deleted and made anew on %s", t.path.Tiers[i])
 			w.seen[i] = newSight()
@@ -202,11 +216,13 @@ func (t *topic) recreated(i int, id wire.TopicID) {
 }
 
 // missing marks the windows that records missing from the counts may belong to:
-// all those that are not settled.
-func (t *topic) missing(why string) {
+// all those that are not settled, and later those that show up although they
+// began before the gap was said.
+func (t *topic) missing(g gap) {
+	t.gap = g
 	for _, w := range t.windows {
-		if !w.verdict.Settled() {
-			w.gap = why
+		if w.verdict.Verdict == "" || !w.verdict.Settled() {
+			w.gap = g.why
 		}
 	}
 }
@@ -223,6 +239,9 @@ func (t *topic) window(start int64, at time.Time) *window {
 			w.seen = append(w.seen, newSight())
 		}
 		w.reset(len(t.tiers))
+		if start < t.gap.at.UnixMilli() {
+			w.gap = t.gap.why
+		}
 		t.windows[start] = w
 	}
 	return w
@@ -230,8 +249,8 @@ func (t *topic) window(start int64, at time.Time) *window {
 
 func (w *window) reset(tiers int) {
 	w.ends = make([]cluster.Offsets, tiers)
+	w.origins = make([]cluster.Offsets, tiers)
 	w.findings = make([]*Finding, tiers)
-	w.wantEnds = false
 	w.generation++
 }
 
@@ -257,9 +276,19 @@ func (w *window) count(i int, row wire.CountsRow, cell wire.Cell, at time.Time) 
 	if i == 0 {
 		w.changed = latest(w.changed, at)
 	}
-	if end, noted := w.ends[i][row.Partition]; w.ends[i] != nil && (!noted || row.To > end) {
+	if w.ends[i] != nil && s.beyond(w.ends[i]) {
 		w.reopen(at)
 	}
+}
+
+// beyond says whether rows of the window have been counted beyond these ends.
+func (s *sight) beyond(ends cluster.Offsets) bool {
+	for p, to := range s.to {
+		if end, noted := ends[p]; !noted || to > end {
+			return true
+		}
+	}
+	return false
 }
 
 func latest(a, b time.Time) time.Time {
@@ -272,10 +301,17 @@ func latest(a, b time.Time) time.Time {
 // ApplyPosition folds how far a stream has come on one partition.
 func (l *Ledger) ApplyPosition(k wire.PositionKey, p wire.Position) { l.positions[k] = p }
 
-// EndsWanted is a topic whose windows wait for the first tier's end offsets.
+// EndsWanted is a topic whose windows wait for a tier's end offsets.
 type EndsWanted struct {
 	Topic, Tier string
-	windows     []asked
+	windows     []wanted
+}
+
+// wanted is where the end offsets of one tier go.
+type wanted struct {
+	asked
+	tier int
+	to   *cluster.Offsets // of the window
 }
 
 // asked is a window in the generation in which something was asked of it.
@@ -288,13 +324,24 @@ func (w *window) ask() asked { return asked{w, w.generation} }
 
 func (a asked) current() bool { return a.at == a.generation }
 
+// wants returns where the end offsets of a tier are to be noted, nil if they are
+// not wanted now. l.brokers says when those of a later tier are.
+func (l *Ledger) wants(t *topic, w *window, i int) *cluster.Offsets {
+	switch {
+	case w.ends[i] == nil && (i == 0 && w.wantEnds || i > 0 && w.ends[i-1] != nil && l.behind(t, w, i) == ""):
+		return &w.ends[i]
+	case i+1 < len(w.ends) && w.ends[i+1] != nil && w.origins[i] == nil:
+		return &w.origins[i]
+	}
+	return nil
+}
+
 // NoteEnds takes the end offsets that were read after Evaluate had asked for
-// them.
+// them. Those that are older than what was counted meanwhile are asked for again.
 func (l *Ledger) NoteEnds(want EndsWanted, ends cluster.Offsets) {
 	for _, w := range want.windows {
-		if w.current() {
-			w.ends[0] = ends
-			w.wantEnds = false
+		if w.current() && *w.to == nil && !w.seen[w.tier].beyond(ends) {
+			*w.to = ends
 		}
 	}
 }

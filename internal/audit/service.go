@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -228,19 +229,21 @@ func (s *Service) tier(topic, name string) *cluster.Cluster {
 // record.
 func (s *Service) explain(ctx context.Context, m Mismatch) (Finding, error) {
 	if n := m.Records(); n > s.cfg.ExplainMax {
-		return Finding{Lost: m.lost, Duplicated: m.duplicate,
-			Cause: fmt.Sprintf("net numbers: finding the exact records means to read %d again, the limit is %d", n, s.cfg.ExplainMax)}, nil
+		return m.net(fmt.Sprintf("finding the exact records means to read %d again, the limit is %d", n, s.cfg.ExplainMax)), nil
 	}
 	var sides [][]copyOf
 	for _, span := range m.Spans {
 		copies, err := read(ctx, s.tier(m.Topic, span.Tier), m.Topic, span, m.Start, s.cfg.Window.Milliseconds())
+		if gap := (*cluster.GapError)(nil); errors.As(err, &gap) {
+			return m.net(err.Error()), nil
+		}
 		if err != nil {
 			return Finding{}, err
 		}
 		sides = append(sides, copies)
 	}
 	if m.Pair == 0 {
-		return compareSent(m.Spans[0].Tier, m.sent, sides[0]), nil
+		return compareSent(m.Spans[0].Tier, m.sent, m.runs, sides[0]), nil
 	}
 	return compare(m.Spans[0].Tier, m.Spans[1].Tier, sides[0], sides[1]), nil
 }
