@@ -53,35 +53,36 @@ func (c *Client) Produce(ctx context.Context, r *kgo.Record, promise func(*kgo.R
 	stamp := wire.Stamp{Run: c.run, Seq: sequence}.Append(nil)
 	fingerprint := wire.Fingerprint(r.Key, r.Value, stamp)
 	c.ledger.count(key, wire.Attempt, fingerprint, bytes)
-	end := func(r *kgo.Record, kind wire.Kind, err error) {
+	end := func(kind wire.Kind, err error) {
 		c.ledger.count(key, kind, fingerprint, bytes)
 		promise(r, err)
 	}
 	if err := checkHeaders(r); err != nil {
-		end(r, wire.Fail, err)
+		end(wire.Fail, err)
 		return
 	}
 	if err := c.ledger.waitOpen(ctx, key, c.wakeReport); err != nil {
-		end(r, wire.Fail, fmt.Errorf("record not sent, its window is not announced: %w", err))
+		end(wire.Fail, fmt.Errorf("record not sent, its window is not announced: %w", err))
 		return
 	}
-	headers := r.Headers
-	// Clipped, because records may share the slice: none may get another's stamp.
-	r.Headers = append(slices.Clip(headers), kgo.RecordHeader{Key: wire.StampHeader, Value: stamp})
+	// A copy is sent, so that a record that failed is as it was and can be sent
+	// again. Headers are clipped: records may share the slice.
+	stamped := *r
+	stamped.Headers = append(slices.Clip(r.Headers), kgo.RecordHeader{Key: wire.StampHeader, Value: stamp})
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.DeliveryTimeout, errDeliveryTimeout)
-	c.kafka.Produce(ctx, r, func(r *kgo.Record, err error) {
-		if err != nil {
-			r.Headers = headers // without the stamp it can be sent again
-			if ctx.Err() != nil {
-				err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
-			}
+	c.kafka.Produce(ctx, &stamped, func(_ *kgo.Record, err error) {
+		if err != nil && ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
 		cancel()
 		switch kind := outcome(err); kind {
+		case wire.OK:
+			*r = stamped // with its partition and offset
+			end(kind, nil)
 		case wire.Unknown:
-			end(r, kind, fmt.Errorf("%w: %w", ErrOutcomeUnknown, err))
+			end(kind, fmt.Errorf("%w: %w", ErrOutcomeUnknown, err))
 		default:
-			end(r, kind, err)
+			end(kind, err)
 		}
 	})
 }

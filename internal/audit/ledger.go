@@ -216,8 +216,8 @@ func (t *topic) recreated(i int, id wire.TopicID) {
 }
 
 // missing marks the windows that records missing from the counts may belong to:
-// all those that are not settled, and later those that show up although they
-// began before the gap was said.
+// all those that are not settled, and by [topic.window] those that began before
+// the gap was said and change after it.
 func (t *topic) missing(g gap) {
 	t.gap = g
 	for _, w := range t.windows {
@@ -231,6 +231,7 @@ func newSight() sight {
 	return sight{cells: map[wire.RunID]wire.Totals{}, from: cluster.Offsets{}, to: cluster.Offsets{}}
 }
 
+// window returns a window of which something new is known.
 func (t *topic) window(start int64, at time.Time) *window {
 	w := t.windows[start]
 	if w == nil {
@@ -239,10 +240,10 @@ func (t *topic) window(start int64, at time.Time) *window {
 			w.seen = append(w.seen, newSight())
 		}
 		w.reset(len(t.tiers))
-		if start < t.gap.at.UnixMilli() {
-			w.gap = t.gap.why
-		}
 		t.windows[start] = w
+	}
+	if start < t.gap.at.UnixMilli() {
+		w.gap = t.gap.why
 	}
 	return w
 }

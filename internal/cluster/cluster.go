@@ -41,7 +41,9 @@ func Connect(ctx context.Context, cfg Config) (*Cluster, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	c := &Cluster{Name: cfg.Name, cfg: cfg}
-	client, err := c.Client()
+	// Its answers must not be older than what was just created or deleted: kadm asks
+	// kgo's cache, which by default keeps that a topic is missing for seconds.
+	client, err := c.Client(kgo.MetadataMinAge(retryEvery))
 	if err != nil {
 		return nil, err
 	}
