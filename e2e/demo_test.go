@@ -161,6 +161,23 @@ func offsets(ranges []audit.Range) (all []string) {
 	return all
 }
 
+// The longest lines that parse make records of several MiB; all tiers take them.
+func TestDemoLongLines(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "long.log")
+	var b strings.Builder
+	for _, c := range []byte{'a', 0xff} { // the second becomes \xff, four times as long
+		head := `1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 1 "-" "`
+		b.WriteString(head + strings.Repeat(string([]byte{c}), 1<<20-len(head)-1) + "\"\n")
+	}
+	if err := os.WriteFile(log, []byte(b.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	engines(t, func(t *testing.T, args []string) {
+		r, _ := runDemo(t, 0, append(args, "--input", log)...)
+		wantComplete(t, r, 2, 1)
+	})
+}
+
 func TestDemoRefuses(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -11,8 +11,8 @@
 // Config.MaxFrame or of an unknown API closes its connection, is counted (RefusedFrames), and costs no memory.
 //
 // What it can't do, as measured on kfake v0.0.0-20260918054303 (our tests hold the two on retention and LogAppendTime and the API key):
-//   - Loss of power may lose acknowledged records: files are synced, but not the directories that name them, and a failed sync is
-//     acknowledged all the same (read in its source, not tried).
+//   - Loss of power may lose acknowledged records: files are synced, but not the directories that name them (read in its source, not
+//     tried).
 //   - A crash during compaction loses keys: the old segments are deleted before the new ones are written (a tenth of the acknowledged
 //     keys, each time it was tried).
 //   - Transactions are not atomic across a crash: of 30 killed in flight, 18 left some of their records visible to read_committed. Nor is

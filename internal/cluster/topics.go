@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -132,18 +133,9 @@ func (c *Cluster) checkTopic(ctx context.Context, want Topic, info TopicInfo) er
 		return fmt.Errorf("topic %s on cluster %s has %d partitions, weir needs %d; delete it or use another cluster",
 			want.Name, c.Name, info.Partitions, want.Partitions)
 	}
-	described, err := c.admin.DescribeTopicConfigs(ctx, want.Name)
-	if err == nil {
-		_, err = described.On(want.Name, nil)
-	}
+	has, err := c.configs(ctx, want.Name)
 	if err != nil {
-		return fmt.Errorf("reading the settings of topic %s on cluster %s: %w", want.Name, c.Name, err)
-	}
-	has := map[string]string{}
-	for _, r := range described {
-		for _, kv := range r.Configs {
-			has[kv.Key] = kv.MaybeValue()
-		}
+		return err
 	}
 	for _, key := range checked {
 		want, ok := want.Configs[key]
@@ -156,6 +148,37 @@ func (c *Cluster) checkTopic(ctx context.Context, want Topic, info TopicInfo) er
 		}
 	}
 	return nil
+}
+
+// configs returns the settings of a topic, defaults among them.
+func (c *Cluster) configs(ctx context.Context, topic string) (map[string]string, error) {
+	described, err := c.admin.DescribeTopicConfigs(ctx, topic)
+	if err == nil {
+		_, err = described.On(topic, nil)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the settings of topic %s on cluster %s: %w", topic, c.Name, err)
+	}
+	configs := map[string]string{}
+	for _, r := range described {
+		for _, kv := range r.Configs {
+			configs[kv.Key] = kv.MaybeValue()
+		}
+	}
+	return configs, nil
+}
+
+// MaxMessageBytes returns the size of the largest batch that a topic takes.
+func (c *Cluster) MaxMessageBytes(ctx context.Context, topic string) (int32, error) {
+	configs, err := c.configs(ctx, topic)
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(configs["max.message.bytes"], 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("reading max.message.bytes of topic %s on cluster %s: %w", topic, c.Name, err)
+	}
+	return int32(n), nil
 }
 
 // DeleteTopics deletes topics; those that are gone already are no error.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -79,9 +80,14 @@ func New(cfg Config, from, to *cluster.Cluster) (*Mirror, error) {
 // Run copies until ctx ends, then waits for what is under way and stores the
 // positions.
 func (m *Mirror) Run(ctx context.Context) error {
+	largest, err := m.largestBatch(ctx)
+	if err != nil {
+		return err
+	}
 	target, err := m.to.Client(
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.ProducerBatchMaxBytes(largest),
 	)
 	if err != nil {
 		return err
@@ -118,6 +124,19 @@ func (m *Mirror) Run(ctx context.Context) error {
 		return fmt.Errorf("mirroring %s from %s to %s: %w", m.cfg.Stream, m.from.Name, m.to.Name, err)
 	}
 	return m.finish(writing, target, positions)
+}
+
+// largestBatch returns the size of the largest batch that all target topics take.
+func (m *Mirror) largestBatch(ctx context.Context) (int32, error) {
+	least := int32(math.MaxInt32)
+	for _, topic := range m.cfg.Topics {
+		n, err := m.to.MaxMessageBytes(ctx, topic)
+		if err != nil {
+			return 0, err
+		}
+		least = min(least, n)
+	}
+	return least, nil
 }
 
 // resume reads the stored positions, stores them again under the new producer's
