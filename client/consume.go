@@ -56,15 +56,15 @@ type Batch struct {
 }
 
 // Poll waits for records of the partitions that New's options name
-// (kgo.ConsumeTopics, kgo.ConsumePartitions). After ctx has ended it returns an
-// empty batch.
+// (kgo.ConsumeTopics, kgo.ConsumePartitions). If ctx ends before there are any it
+// returns an empty batch.
 func (c *Client) Poll(ctx context.Context) Batch {
 	var b Batch
 	fetches := c.kafka.PollFetches(ctx)
-	if ctx.Err() != nil {
-		return b
-	}
 	fetches.EachError(func(topic string, partition int32, err error) {
+		if topic == "" && ctx.Err() != nil {
+			return // kgo's way to say so
+		}
 		b.Errors = append(b.Errors, PartitionError{topic, partition, err})
 	})
 	fetches.EachRecord(func(r *kgo.Record) { b.Records = append(b.Records, Record{r, c}) })

@@ -9,10 +9,6 @@ import (
 // ErrMalformed is wrapped by every decoding error of this package.
 var ErrMalformed = errors.New("malformed")
 
-func appendBytes(dst, b []byte) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
-}
-
 func appendString(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
