@@ -101,6 +101,8 @@ func New(cfg Config, opts ...kgo.Opt) (*Client, error) {
 		// never get an outcome: Produce gives each record a context that ends. kgo's
 		// own delivery timeout counts from a record's timestamp, which is event time.
 		kgo.AllowIdempotentProduceCancellation(),
+		// kgo's default of 5 s is a pause whenever a connection breaks.
+		kgo.MetadataMinAge(250 * time.Millisecond),
 		kgo.ProducerLinger(0), // a window's first record waits for a report
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 	}, opts...)...)

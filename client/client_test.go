@@ -47,7 +47,6 @@ func start(t *testing.T, addr string, cfg Config, opts ...kgo.Opt) (c *Client, c
 	c, err := New(cfg, append([]kgo.Opt{
 		kgo.SeedBrokers(addr),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), // so that a link sees what is in a request
-		kgo.MetadataMinAge(100 * time.Millisecond),        // kgo retries after asking for metadata, by default every 5 s
 	}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
