@@ -31,6 +31,14 @@ func (f *inflight) acknowledge(e *entry, dst int64) {
 	f.settle()
 }
 
+// next returns the source offset behind all that was added.
+func (f *inflight) next() int64 {
+	if n := len(f.queue); n > 0 {
+		return f.queue[n-1].src + 1
+	}
+	return f.src
+}
+
 func (f *inflight) settle() {
 	for len(f.queue) > 0 && f.queue[0].left == 0 {
 		f.src = f.queue[0].src + 1

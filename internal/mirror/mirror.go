@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
@@ -65,9 +66,6 @@ func New(cfg Config, from, to *cluster.Cluster) (*Mirror, error) {
 	if cfg.Stream == "" || len(cfg.Topics) == 0 {
 		return nil, errors.New("mirror: a stream needs a name and topics")
 	}
-	if from.ID == to.ID {
-		return nil, fmt.Errorf("mirror: stream %s: clusters %s and %s are the same cluster (id %s)", cfg.Stream, from.Name, to.Name, from.ID)
-	}
 	if cfg.PositionEvery == 0 {
 		cfg.PositionEvery = time.Second
 	}
@@ -80,6 +78,9 @@ func New(cfg Config, from, to *cluster.Cluster) (*Mirror, error) {
 // Run copies until ctx ends, then waits for what is under way and stores the
 // positions.
 func (m *Mirror) Run(ctx context.Context) error {
+	if m.from.ID == m.to.ID {
+		return fmt.Errorf("mirror: stream %s: clusters %s and %s are the same cluster (id %s)", m.cfg.Stream, m.from.Name, m.to.Name, m.from.ID)
+	}
 	largest, err := m.largestBatch(ctx)
 	if err != nil {
 		return err
@@ -94,8 +95,8 @@ func (m *Mirror) Run(ctx context.Context) error {
 	}
 	defer target.Close()
 	// Position records choose their partition by key, so they have a client of
-	// their own.
-	positions, err := m.to.Client(kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerLinger(0))
+	// their own. Without cancellation a stop would wait for a target that is away.
+	positions, err := m.to.Client(kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerLinger(0), kgo.AllowIdempotentProduceCancellation())
 	if err != nil {
 		return err
 	}
@@ -215,6 +216,10 @@ func (m *Mirror) startTopic(ctx context.Context, topic string, stored map[wire.P
 	if err != nil {
 		return nil, err
 	}
+	sourceEnds, err := m.from.EndOffsets(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
 	ends, err := m.to.EndOffsets(ctx, topic)
 	if err != nil {
 		return nil, err
@@ -225,6 +230,10 @@ func (m *Mirror) startTopic(ctx context.Context, topic string, stored map[wire.P
 		at, ok := stored[key]
 		if !ok {
 			at = wire.Position{Src: starts[n], Dst: ends[n], LeaderEpoch: -1}
+		}
+		if at.Src < starts[n] || at.Src > sourceEnds[n] {
+			return nil, fmt.Errorf("mirroring %s from %s: %w", m.cfg.Stream, m.from.Name,
+				&cluster.GapError{Topic: topic, Partition: n, Offset: at.Src, Start: starts[n], End: sourceEnds[n]})
 		}
 		partitions = append(partitions, &partition{inflight: inflight{src: at.Src, dst: at.Dst}, key: key, stored: at, epoch: at.LeaderEpoch})
 	}
@@ -241,29 +250,46 @@ func (m *Mirror) copy(ctx, writing context.Context, source, target *kgo.Client) 
 		}
 		ids[topic] = info.ID
 	}
-	failed := make(chan error, 1)
+	// A copy that fails ends the reading, also while there is nothing to read.
+	reading, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	for {
-		fetches := source.PollFetches(ctx)
-		if ctx.Err() != nil {
+		fetches := source.PollFetches(reading)
+		switch {
+		case ctx.Err() != nil:
 			return nil
+		case reading.Err() != nil:
+			return context.Cause(reading)
 		}
-		if err := fetches.Err(); err != nil {
-			return err
+		for _, f := range fetches.Errors() {
+			return m.fetchError(ctx, m.partitions[wire.PositionKey{Stream: m.cfg.Stream, TopicID: ids[f.Topic], Partition: f.Partition}], f)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			key := wire.PositionKey{Stream: m.cfg.Stream, TopicID: ids[r.Topic], Partition: r.Partition}
-			m.write(writing, target, m.partitions[key], r, failed)
+			m.write(writing, target, m.partitions[key], r, fail)
 		})
-		select {
-		case err := <-failed:
-			return err
-		default:
-		}
 	}
 }
 
-// write sends the copies of one record; the first error goes to failed.
-func (m *Mirror) write(ctx context.Context, target *kgo.Client, p *partition, r *kgo.Record, failed chan<- error) {
+// fetchError says what is wrong with a source partition: if its log does not hold
+// what was to be read next, at which offsets.
+func (m *Mirror) fetchError(ctx context.Context, p *partition, f kgo.FetchError) error {
+	err := fmt.Errorf("reading %s/%d: %w", f.Topic, f.Partition, f.Err)
+	if p == nil || !errors.Is(f.Err, kerr.OffsetOutOfRange) {
+		return err
+	}
+	starts, startErr := m.from.StartOffsets(ctx, f.Topic)
+	ends, endErr := m.from.EndOffsets(ctx, f.Topic)
+	if startErr != nil || endErr != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return &cluster.GapError{Topic: f.Topic, Partition: f.Partition, Offset: p.next(), Start: starts[f.Partition], End: ends[f.Partition]}
+}
+
+// write sends the copies of one record; fail is called if one can't be written.
+func (m *Mirror) write(ctx context.Context, target *kgo.Client, p *partition, r *kgo.Record, fail func(error)) {
 	copies := 1
 	switch {
 	case r.Attrs.IsControl():
@@ -279,10 +305,7 @@ func (m *Mirror) write(ctx context.Context, target *kgo.Client, p *partition, r 
 		out := &kgo.Record{Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp}
 		target.Produce(ctx, out, func(out *kgo.Record, err error) {
 			if err != nil {
-				select {
-				case failed <- fmt.Errorf("writing %s/%d, source offset %d: %w", r.Topic, r.Partition, r.Offset, err):
-				default:
-				}
+				fail(fmt.Errorf("writing %s/%d, source offset %d: %w", r.Topic, r.Partition, r.Offset, err))
 				return
 			}
 			if m.cfg.Hook != nil {
@@ -317,8 +340,12 @@ func (m *Mirror) store(ctx context.Context, positions *kgo.Client) error {
 	m.mu.Lock()
 	for _, p := range m.partitions {
 		if p.src != p.stored.Src {
-			moved[p] = wire.Position{Src: p.src, Dst: p.dst, LeaderEpoch: p.epoch, Producers: []wire.Producer{m.producer}}
-			records = append(records, positionRecord(p.key, moved[p]))
+			at := wire.Position{Src: p.src, Dst: p.dst, LeaderEpoch: p.epoch, Producers: []wire.Producer{m.producer}}
+			if p.dst == p.stored.Dst {
+				at.Producers = p.stored.Producers // what a dead one wrote may lie there still
+			}
+			moved[p] = at
+			records = append(records, positionRecord(p.key, at))
 		}
 	}
 	m.mu.Unlock()
