@@ -1,11 +1,10 @@
 package web
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -20,6 +19,7 @@ type Config struct {
 	Listen  string // host:port; port 0 is any free one
 	Version string // of weir, for the OpenAPI document
 	Log     *slog.Logger
+	MaxBody int64 // of a request to the API or a page, in bytes; default 8 MiB
 }
 
 // Server is the one HTTP listener of a process.
@@ -28,6 +28,13 @@ type Server struct {
 	api      huma.API
 	listener net.Listener
 	log      *slog.Logger
+	maxBody  int64
+	metrics  *metrics
+	checks   checks
+
+	crossOrigin http.CrossOriginProtection
+
+	headerTimeout, idleTimeout time.Duration // shorter in tests
 }
 
 // New binds the listener; a port that is taken is an error that wraps
@@ -45,8 +52,25 @@ func New(cfg Config) (*Server, error) {
 	api.OpenAPIPath = "/api/v1/openapi"
 	api.DocsPath, api.SchemasPath = "", "" // the registry owns /schemas
 	api.CreateHooks = nil                  // no $schema member in bodies
+	api.OnAddOperation = append(api.OnAddOperation, mustBeDescribed)
 	mux := http.NewServeMux()
-	return &Server{mux: mux, api: humago.New(mux, api), listener: listener, log: cfg.Log}, nil
+	s := &Server{
+		mux: mux, api: humago.New(mux, api), listener: listener, log: cfg.Log, maxBody: cmp.Or(cfg.MaxBody, maxBody),
+		metrics: newMetrics(), checks: checks{byName: map[string]*check{}}, headerTimeout: headerTimeout, idleTimeout: idleTimeout,
+	}
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.Handle("GET /readyz", Handler(s.readyz))
+	mux.Handle("GET /metrics", s.metrics.handler(s.log))
+	mux.Handle("/api/", Handler(noSuchOperation))
+	return s, nil
+}
+
+// mustBeDescribed panics if an operation is not described well enough for the
+// OpenAPI document: a defect that shows at every start.
+func mustBeDescribed(_ *huma.OpenAPI, op *huma.Operation) {
+	if op.OperationID == "" || op.Summary == "" || len(op.Tags) == 0 {
+		panic(fmt.Sprintf("%s %s: an operation needs an id, a summary and a tag", op.Method, op.Path))
+	}
 }
 
 // Mux returns the mux to register pages and compatible APIs on.
@@ -62,15 +86,20 @@ func (s *Server) Addr() string { return s.listener.Addr().String() }
 func (s *Server) Close() error { return s.listener.Close() }
 
 const (
-	headerTimeout = 10 * time.Second
-	stopTimeout   = 5 * time.Second
+	headerTimeout  = 10 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 64 << 10
+	maxBody        = 8 << 20
+	stopTimeout    = 5 * time.Second
 )
 
 // Run serves until ctx ends, then lets requests finish.
 func (s *Server) Run(ctx context.Context) error {
 	server := &http.Server{
-		Handler:           s.mux,
-		ReadHeaderTimeout: headerTimeout,
+		Handler:           s,
+		ReadHeaderTimeout: s.headerTimeout,
+		IdleTimeout:       s.idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
 		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends streams
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
@@ -91,42 +120,4 @@ func (s *Server) Run(ctx context.Context) error {
 		err = s
 	}
 	return err
-}
-
-// InProcess returns a transport that answers requests from the mux, without a
-// connection: how pages read the API. Bodies are held in memory.
-func (s *Server) InProcess() http.RoundTripper { return inProcess{s.mux} }
-
-type inProcess struct{ handler http.Handler }
-
-// RoundTrip implements http.RoundTripper.
-func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	w := &response{header: http.Header{}, status: http.StatusOK}
-	p.handler.ServeHTTP(w, r)
-	return &http.Response{
-		StatusCode: w.status, Status: http.StatusText(w.status), Header: w.header, Request: r,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()),
-	}, r.Context().Err()
-}
-
-// response collects what a handler writes.
-type response struct {
-	header http.Header
-	status int
-	wrote  bool
-	body   bytes.Buffer
-}
-
-func (w *response) Header() http.Header { return w.header }
-
-func (w *response) WriteHeader(status int) {
-	if !w.wrote {
-		w.status, w.wrote = status, true
-	}
-}
-
-func (w *response) Write(b []byte) (int, error) {
-	w.WriteHeader(http.StatusOK)
-	return w.body.Write(b)
 }
