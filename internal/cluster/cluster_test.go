@@ -131,11 +131,11 @@ func testEnsureTopic(t *testing.T, c *Cluster) {
 		want Topic
 		says []string
 	}{
-		{Topic{"ensured-0", 4, nil}, []string{"ensured-0", "local", "3 partitions", "needs 4", "delete it"}},
-		{Topic{"ensured-0", 3, Kept()}, []string{"ensured-0", "retention.ms=604800000", "needs -1", "kafka-configs.sh --alter --topic ensured-0 --add-config retention.ms=-1"}},
-		{Topic{"ensured-2", 3, Compacted()}, []string{"ensured-2", "cleanup.policy=delete", "needs compact"}},
-		{Topic{"ensured-3", 3, Deleted(2 * time.Hour)}, []string{"ensured-3", "retention.ms=3600000", "needs 7200000"}},
-		{Topic{"ensured-2", 3, map[string]string{"message.timestamp.type": "LogAppendTime"}}, []string{"message.timestamp.type=CreateTime", "needs LogAppendTime"}},
+		{Topic{Name: "ensured-0", Partitions: 4}, []string{"ensured-0", "local", "3 partitions", "needs 4", "delete it"}},
+		{Topic{Name: "ensured-0", Partitions: 3, Configs: Kept()}, []string{"ensured-0", "retention.ms=604800000", "needs -1", "kafka-configs.sh --alter --topic ensured-0 --add-config retention.ms=-1"}},
+		{Topic{Name: "ensured-2", Partitions: 3, Configs: Compacted()}, []string{"ensured-2", "cleanup.policy=delete", "needs compact"}},
+		{Topic{Name: "ensured-3", Partitions: 3, Configs: Deleted(2 * time.Hour)}, []string{"ensured-3", "retention.ms=3600000", "needs 7200000"}},
+		{Topic{Name: "ensured-2", Partitions: 3, Configs: map[string]string{"message.timestamp.type": "LogAppendTime"}}, []string{"message.timestamp.type=CreateTime", "needs LogAppendTime"}},
 	} {
 		_, created, err := c.EnsureTopic(ctx, test.want)
 		wantError(t, err, test.says...)
@@ -143,8 +143,8 @@ func testEnsureTopic(t *testing.T, c *Cluster) {
 			t.Errorf("%s was created", test.want.Name)
 		}
 	}
-	_, _, err := c.EnsureTopic(ctx, Topic{Name: "no/topic", Partitions: 1})
-	wantError(t, err, "creating topic no/topic on cluster local")
+	_, _, err := c.EnsureTopic(ctx, Topic{Name: "none", Partitions: 0})
+	wantError(t, err, "creating topic none on cluster local")
 }
 
 func testMissingTopic(t *testing.T, c *Cluster) {
@@ -194,6 +194,22 @@ func TestConnectToNobody(t *testing.T) {
 	began := time.Now()
 	_, err = Connect(t.Context(), Config{Name: "east", Bootstrap: []string{addr}})
 	wantError(t, err, "connecting to cluster east", "no broker answers at "+addr, "is it running")
+	if took := time.Since(began); took > connectTimeout+5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// Somebody takes the connection and never answers.
+func TestConnectToSilence(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	began := time.Now()
+	_, err = Connect(t.Context(), Config{Name: "east", Bootstrap: []string{ln.Addr().String()}})
+	wantError(t, err, "connecting to cluster east", "no broker answers at "+ln.Addr().String(), "no answer within 10s")
 	if took := time.Since(began); took > connectTimeout+5*time.Second {
 		t.Errorf("it took %v", took)
 	}

@@ -32,22 +32,41 @@ func (e *GapError) Error() string {
 
 const fetchMaxBytes = 16 << 20
 
+// ReadOption changes what ReadToEnd and Follow hand over.
+type ReadOption func(*readOptions)
+
+type readOptions struct{ control bool }
+
+// KeepControl hands over control records too. Among them are the markers that
+// commit or abort a producer's transaction: who reads them can tell which of the
+// records before them count.
+func KeepControl() ReadOption { return func(o *readOptions) { o.control = true } }
+
+func optionsOf(opts []ReadOption) (o readOptions) {
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
+}
+
 // ReadToEnd calls fn for every record from the given offsets (a partition that
 // is not named: its log start) to the high watermark noted at the call, and
 // returns where each partition's reading ended. Records of open or aborted
-// transactions are among them; control records are not.
-func (c *Cluster) ReadToEnd(ctx context.Context, topic string, from Offsets, fn func(*kgo.Record) error) (Offsets, error) {
-	next, ends, err := c.readRange(ctx, topic, from)
+// transactions are among them; control records are not, without KeepControl.
+func (c *Cluster) ReadToEnd(ctx context.Context, topic string, from Offsets, fn func(*kgo.Record) error, opts ...ReadOption) (Offsets, error) {
+	next, ends, err := c.readRange(ctx, topic, from, nil)
 	if err != nil {
 		return nil, err
 	}
-	return next, c.readUntil(ctx, topic, next, ends, fn)
+	return next, c.readUntil(ctx, topic, next, ends, fn, opts...)
 }
 
 // ReadRange calls fn for every record at offsets [from, to) of each partition
-// that both name.
+// that both name. Offsets that the log does not hold are a GapError.
 func (c *Cluster) ReadRange(ctx context.Context, topic string, from, to Offsets, fn func(*kgo.Record) error) error {
-	next, _, err := c.readRange(ctx, topic, from)
+	to = maps.Clone(to)
+	maps.DeleteFunc(to, func(p int32, _ int64) bool { _, named := from[p]; return !named })
+	next, _, err := c.readRange(ctx, topic, from, to)
 	if err != nil {
 		return err
 	}
@@ -59,9 +78,10 @@ func (c *Cluster) ReadRange(ctx context.Context, topic string, from, to Offsets,
 	})
 }
 
-// readRange returns where reading begins, after checking that the log holds
-// these offsets, and where the log ends.
-func (c *Cluster) readRange(ctx context.Context, topic string, from Offsets) (next, ends Offsets, err error) {
+// readRange returns where reading begins and where the log ends, after checking
+// that the log holds what is asked for: reading up to an offset that it does not
+// hold would wait for it.
+func (c *Cluster) readRange(ctx context.Context, topic string, from, to Offsets) (next, ends Offsets, err error) {
 	starts, err := c.StartOffsets(ctx, topic)
 	if err != nil {
 		return nil, nil, err
@@ -69,20 +89,22 @@ func (c *Cluster) readRange(ctx context.Context, topic string, from Offsets) (ne
 	if ends, err = c.EndOffsets(ctx, topic); err != nil {
 		return nil, nil, err
 	}
-	next = maps.Clone(starts)
-	for p, at := range from {
-		if at < starts[p] || at > ends[p] {
-			return nil, nil, &GapError{Topic: topic, Partition: p, Offset: at, Start: starts[p], End: ends[p]}
+	for _, offsets := range []Offsets{from, to} {
+		for p, at := range offsets {
+			if at < starts[p] || at > ends[p] {
+				return nil, nil, &GapError{Topic: topic, Partition: p, Offset: at, Start: starts[p], End: ends[p]}
+			}
 		}
-		next[p] = at
 	}
+	next = maps.Clone(starts)
+	maps.Copy(next, from)
 	return next, ends, nil
 }
 
 // readUntil advances next to ends. It fetches by itself and not through a kgo
 // consumer, because only so it learns where a batch without records ends:
 // compaction leaves such batches, also as the last of a log.
-func (c *Cluster) readUntil(ctx context.Context, topic string, next, ends Offsets, fn func(*kgo.Record) error) error {
+func (c *Cluster) readUntil(ctx context.Context, topic string, next, ends Offsets, fn func(*kgo.Record) error, opts ...ReadOption) error {
 	for {
 		var left []int32
 		for p, end := range ends {
@@ -96,7 +118,7 @@ func (c *Cluster) readUntil(ctx context.Context, topic string, next, ends Offset
 		err := retry(ctx, func() error { // a leader moves
 			info, err := c.Topic(ctx, topic)
 			if err == nil {
-				err = c.fetchOnce(ctx, info, left, next, fn)
+				err = c.fetchOnce(ctx, info, left, next, fn, opts...)
 			}
 			return err
 		})
@@ -108,22 +130,24 @@ func (c *Cluster) readUntil(ctx context.Context, topic string, next, ends Offset
 
 // fetchOnce sends one fetch request to each broker that leads one of the
 // partitions and advances next past what came.
-func (c *Cluster) fetchOnce(ctx context.Context, info TopicInfo, partitions []int32, next Offsets, fn func(*kgo.Record) error) error {
+func (c *Cluster) fetchOnce(ctx context.Context, info TopicInfo, partitions []int32, next Offsets, fn func(*kgo.Record) error, opts ...ReadOption) error {
 	byLeader := map[int32][]int32{}
 	for _, p := range partitions {
 		byLeader[info.leaders[p]] = append(byLeader[info.leaders[p]], p)
 	}
 	for leader, partitions := range byLeader {
-		resp, err := fetchRequest(info, partitions, next).RequestWith(ctx, c.client.Broker(int(leader)))
+		// Retriable: a connection may have broken since it was used last.
+		kresp, err := c.client.Broker(int(leader)).RetriableRequest(ctx, fetchRequest(info, partitions, next))
 		if err != nil {
 			return err
 		}
+		resp := kresp.(*kmsg.FetchResponse)
 		if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
 			return err
 		}
 		for _, t := range resp.Topics {
 			for i := range t.Partitions {
-				if err := consume(info.Name, &t.Partitions[i], next, fn); err != nil {
+				if err := consume(info.Name, &t.Partitions[i], next, fn, opts...); err != nil {
 					return err
 				}
 			}
@@ -153,12 +177,12 @@ func fetchRequest(info TopicInfo, partitions []int32, next Offsets) *kmsg.FetchR
 	return req
 }
 
-func consume(topic string, rp *kmsg.FetchResponseTopicPartition, next Offsets, fn func(*kgo.Record) error) error {
+func consume(topic string, rp *kmsg.FetchResponseTopicPartition, next Offsets, fn func(*kgo.Record) error, opts ...ReadOption) error {
 	if errors.Is(kerr.ErrorForCode(rp.ErrorCode), kerr.OffsetOutOfRange) {
 		return &GapError{Topic: topic, Partition: rp.Partition, Offset: next[rp.Partition], Start: rp.LogStartOffset, End: rp.HighWatermark}
 	}
 	fp, after := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
-		Topic: topic, Partition: rp.Partition, Offset: next[rp.Partition],
+		Topic: topic, Partition: rp.Partition, Offset: next[rp.Partition], KeepControlRecords: optionsOf(opts).control,
 	}, rp, kgo.DefaultDecompressor(), nil)
 	for _, r := range fp.Records {
 		if err := fn(r); err != nil {
@@ -172,16 +196,20 @@ func consume(topic string, rp *kmsg.FetchResponseTopicPartition, next Offsets, f
 // Follow calls fn with every batch of records after the given offsets until ctx
 // ends, which is no error. It reads like ReadToEnd: uncommitted, and a gap is an
 // error.
-func (c *Cluster) Follow(ctx context.Context, topic string, from Offsets, fn func([]*kgo.Record) error) error {
+func (c *Cluster) Follow(ctx context.Context, topic string, from Offsets, fn func([]*kgo.Record) error, opts ...ReadOption) error {
 	offsets := map[int32]kgo.Offset{}
 	for p, at := range from {
 		offsets[p] = kgo.NoResetOffset().At(at)
 	}
-	client, err := c.Client(
+	settings := []kgo.Opt{
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: offsets}),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
-		kgo.FetchMaxWait(500*time.Millisecond),
-	)
+		kgo.FetchMaxWait(500 * time.Millisecond),
+	}
+	if optionsOf(opts).control {
+		settings = append(settings, kgo.KeepControlRecords())
+	}
+	client, err := c.Client(settings...)
 	if err != nil {
 		return err
 	}

@@ -115,9 +115,7 @@ func testReadTransactions(t *testing.T, c *Cluster) {
 			t.Fatal(err)
 		}
 		produce(t, client, "transactions", 0, from, 2)
-		if err := client.EndTransaction(t.Context(), commit); err != nil {
-			t.Fatal(err)
-		}
+		end(t, c, client, commit, int64(from+3))
 	}
 	write(0, kgo.TryCommit) // 0, 1, commit marker 2
 	write(3, kgo.TryAbort)  // 3, 4, abort marker 5
@@ -133,11 +131,32 @@ func testReadTransactions(t *testing.T, c *Cluster) {
 	produce(t, client, "transactions", 0, 6, 2)
 	g, next = readToEnd(t, c, "transactions", nil)
 	wantRead(t, "behind an open transaction", g, got{0: append(want, span(0, 6, 8)...)}, next, Offsets{0: 8})
-	if err := client.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
-		t.Fatal(err)
-	}
+	end(t, c, client, kgo.TryCommit, 9)
 	g, next = readToEnd(t, c, "transactions", Offsets{0: 8})
 	wantRead(t, "behind a commit marker", g, got{}, next, Offsets{0: 9})
+}
+
+// end ends a transaction and waits for its marker, which Kafka writes when it
+// has answered.
+func end(t *testing.T, c *Cluster, client *kgo.Client, commit kgo.TransactionEndTry, offset int64) {
+	t.Helper()
+	if err := client.EndTransaction(t.Context(), commit); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for {
+		ends, err := c.EndOffsets(ctx, "transactions")
+		if err == nil && ends[0] < offset {
+			err = pause(ctx, retryEvery)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ends[0] >= offset {
+			return
+		}
+	}
 }
 
 func testReadErrors(t *testing.T, c *Cluster) {

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/weirhq/weir/internal/wire"
 )
@@ -20,6 +22,9 @@ import (
 type Topic struct {
 	Name       string
 	Partitions int32
+	// Replication is how many replicas a new topic gets. Default: 3, or as many as
+	// there are brokers.
+	Replication int16
 	// Configs are set when the topic is created. Those by which the cluster might
 	// delete records, or stamp them otherwise, have to hold when it exists already:
 	// a topic that forgets what weir must remember is refused.
@@ -73,8 +78,8 @@ func (c *Cluster) EnsureTopic(ctx context.Context, want Topic) (info TopicInfo, 
 	for k, v := range want.Configs {
 		configs[k] = &v
 	}
-	replication := int16(min(maxReplication, c.Brokers))
-	_, err = c.admin.CreateTopic(ctx, want.Partitions, replication, configs, want.Name)
+	replication := cmp.Or(want.Replication, int16(min(maxReplication, c.Brokers)))
+	topic, err := c.admin.CreateTopic(ctx, want.Partitions, replication, configs, want.Name)
 	switch {
 	case err == nil:
 		created = true
@@ -82,7 +87,7 @@ func (c *Cluster) EnsureTopic(ctx context.Context, want Topic) (info TopicInfo, 
 	default:
 		return TopicInfo{}, false, fmt.Errorf("creating topic %s on cluster %s: %w", want.Name, c.Name, err)
 	}
-	if info, err = c.waitForTopic(ctx, want.Name); err != nil {
+	if info, err = c.waitForTopic(ctx, want.Name, wire.TopicID(topic.ID)); err != nil {
 		return TopicInfo{}, created, err
 	}
 	if !created {
@@ -97,9 +102,17 @@ var ErrNoTopic = errors.New("no such topic")
 // Topic returns what the cluster says of a topic, once each partition has a
 // leader.
 func (c *Cluster) Topic(ctx context.Context, name string) (TopicInfo, error) {
-	meta, err := c.admin.Metadata(ctx, name)
+	// Not by kadm, which asks a cache: it may know a topic that is gone.
+	req := kmsg.NewPtrMetadataRequest()
+	topic := kmsg.NewMetadataRequestTopic()
+	topic.Topic = &name
+	req.Topics = append(req.Topics, topic)
+	resp, err := req.RequestWith(ctx, c.client)
+	if err == nil && len(resp.Topics) != 1 {
+		err = fmt.Errorf("it answers for %d topics", len(resp.Topics))
+	}
 	if err == nil {
-		err = meta.Topics.Error()
+		err = kerr.ErrorForCode(resp.Topics[0].ErrorCode)
 	}
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
 		return TopicInfo{}, fmt.Errorf("topic %s on cluster %s: %w", name, c.Name, ErrNoTopic)
@@ -107,22 +120,26 @@ func (c *Cluster) Topic(ctx context.Context, name string) (TopicInfo, error) {
 	if err != nil {
 		return TopicInfo{}, fmt.Errorf("asking cluster %s for topic %s: %w", c.Name, name, err)
 	}
-	detail := meta.Topics[name]
-	info := TopicInfo{Name: name, ID: wire.TopicID(detail.ID), Partitions: int32(len(detail.Partitions)), leaders: map[int32]int32{}}
-	for p, d := range detail.Partitions {
-		if d.Err != nil || d.Leader < 0 {
-			return TopicInfo{}, fmt.Errorf("topic %s on cluster %s: partition %d has no leader: %w", name, c.Name, p, kerr.LeaderNotAvailable)
+	partitions := resp.Topics[0].Partitions
+	info := TopicInfo{Name: name, ID: resp.Topics[0].TopicID, Partitions: int32(len(partitions)), leaders: map[int32]int32{}}
+	for _, p := range partitions {
+		if p.ErrorCode != 0 || p.Leader < 0 {
+			return TopicInfo{}, fmt.Errorf("topic %s on cluster %s: partition %d has no leader: %w", name, c.Name, p.Partition, kerr.LeaderNotAvailable)
 		}
-		info.leaders[p] = d.Leader
+		info.leaders[p.Partition] = p.Leader
 	}
 	return info, nil
 }
 
 // waitForTopic polls: a topic that was just created may be unknown to the broker
-// that answers, and its partitions may have no leader yet.
-func (c *Cluster) waitForTopic(ctx context.Context, name string) (info TopicInfo, err error) {
+// that answers, and its partitions may have no leader yet. id, if not zero, is
+// the topic's.
+func (c *Cluster) waitForTopic(ctx context.Context, name string, id wire.TopicID) (info TopicInfo, err error) {
 	err = retry(ctx, func() error {
 		info, err = c.Topic(ctx, name)
+		if err == nil && id != (wire.TopicID{}) && info.ID != id {
+			err = fmt.Errorf("topic %s on cluster %s with id %s: %w", name, c.Name, id, ErrNoTopic) // an older one of that name
+		}
 		return err
 	}, ErrNoTopic)
 	return info, err
@@ -154,7 +171,13 @@ func (c *Cluster) checkTopic(ctx context.Context, want Topic, info TopicInfo) er
 func (c *Cluster) configs(ctx context.Context, topic string) (map[string]string, error) {
 	described, err := c.admin.DescribeTopicConfigs(ctx, topic)
 	if err == nil {
-		_, err = described.On(topic, nil)
+		var on kadm.ResourceConfig
+		if on, err = described.On(topic, nil); err == nil {
+			err = on.Err
+		}
+	}
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		err = ErrNoTopic
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the settings of topic %s on cluster %s: %w", topic, c.Name, err)
@@ -217,7 +240,18 @@ func (c *Cluster) EndOffsets(ctx context.Context, topic string) (Offsets, error)
 	return c.offsets(ctx, topic, c.admin.ListEndOffsets)
 }
 
+// OffsetsAt returns the first offset of each partition whose record is not older
+// than t, its end if there is none.
+func (c *Cluster) OffsetsAt(ctx context.Context, topic string, t time.Time) (Offsets, error) {
+	return c.offsets(ctx, topic, func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error) {
+		return c.admin.ListOffsetsAfterMilli(ctx, t.UnixMilli(), topics...)
+	})
+}
+
 func (c *Cluster) offsets(ctx context.Context, topic string, list func(context.Context, ...string) (kadm.ListedOffsets, error)) (Offsets, error) {
+	if _, err := c.Topic(ctx, topic); errors.Is(err, ErrNoTopic) {
+		return nil, fmt.Errorf("listing offsets: %w", err) // retrying would wait for it
+	}
 	var listed kadm.ListedOffsets
 	// A broker may not lead yet what the metadata says that it leads.
 	err := retry(ctx, func() (err error) {

@@ -49,9 +49,9 @@ func clusterIDOf(t *testing.T, admin *kadm.Client) string {
 }
 
 // produce creates the topic if it is not there.
-func produce(t *testing.T, addr, topic string, values ...string) {
+func produce(t *testing.T, addr, topic string, values []string, opts ...kgo.Opt) {
 	t.Helper()
-	client, admin := connect(t, addr, kgo.DefaultProduceTopic(topic))
+	client, admin := connect(t, addr, append(opts, kgo.DefaultProduceTopic(topic))...)
 	resp, err := admin.CreateTopic(t.Context(), 1, 1, nil, topic)
 	if err = errors.Join(err, resp.Err); err != nil {
 		t.Fatal(err)
@@ -64,9 +64,9 @@ func produce(t *testing.T, addr, topic string, values ...string) {
 }
 
 // read consumes the topic's values from its start until it has n.
-func read(t *testing.T, addr, topic string, n int) []string {
+func read(t *testing.T, addr, topic string, n int, opts ...kgo.Opt) []string {
 	t.Helper()
-	client, _ := connect(t, addr, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	client, _ := connect(t, addr, append(opts, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	var values []string
@@ -80,9 +80,14 @@ func read(t *testing.T, addr, topic string, n int) []string {
 	return values
 }
 
-// ./test runs this one by itself, to fetch the jars before tests share the machine.
+// ./test runs this one by itself, to fetch the jars and make the archives before tests share the machine.
 func TestFetch(t *testing.T) {
 	skipIfShort(t)
+	for _, version := range []string{kafkatest.Version, kafkatest.Version39} {
+		if option := kafkatest.WithArchive(t, version); !strings.HasPrefix(option, "-X") {
+			t.Errorf("%s: got %q", version, option)
+		}
+	}
 	out, err := kafkatest.Java(t, "kafka.tools.StorageTool", "random-uuid").Output()
 	if err != nil || len(out) != len("MkU3OEVBNTcwNTJENDM2Qg\n") {
 		t.Errorf("got %q, %v", out, err)
@@ -91,11 +96,12 @@ func TestFetch(t *testing.T) {
 
 func TestRecordsSurviveKillAndRestart(t *testing.T) {
 	skipIfShort(t)
+	t.Parallel()
 	began := time.Now()
 	cluster := kafkatest.Start(t)
 	t.Logf("started in %v", time.Since(began))
 	want := []string{"one", "two", "three"}
-	produce(t, cluster.Bootstrap(), "orders", want...)
+	produce(t, cluster.Bootstrap(), "orders", want)
 	_, admin := connect(t, cluster.Bootstrap())
 	id := clusterIDOf(t, admin)
 
@@ -120,8 +126,9 @@ func TestRecordsSurviveKillAndRestart(t *testing.T) {
 
 func TestConsoleConsumer(t *testing.T) {
 	skipIfShort(t)
+	t.Parallel()
 	cluster := kafkatest.Start(t)
-	produce(t, cluster.Bootstrap(), "orders", "one", "two")
+	produce(t, cluster.Bootstrap(), "orders", []string{"one", "two"})
 	consumer := kafkatest.Java(t, "org.apache.kafka.tools.consumer.ConsoleConsumer",
 		"--bootstrap-server", cluster.Bootstrap(), "--topic", "orders", "--from-beginning", "--max-messages", "2", "--timeout-ms", "30000")
 	out, err := consumer.Output()
@@ -131,12 +138,13 @@ func TestConsoleConsumer(t *testing.T) {
 }
 
 func TestEachEngine(t *testing.T) {
+	t.Parallel()
 	ran := map[string]bool{}
 	kafkatest.EachEngine(t, func(t *testing.T, start func(t testing.TB) string) {
 		ran[t.Name()] = true
 		one, two := start(t), start(t)
-		produce(t, one, "orders", "on one")
-		produce(t, two, "orders", "on two")
+		produce(t, one, "orders", []string{"on one"})
+		produce(t, two, "orders", []string{"on two"})
 		if diff := cmp.Diff([]string{"on one", "on two"}, append(read(t, one, "orders", 1), read(t, two, "orders", 1)...)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
@@ -149,10 +157,10 @@ func TestEachEngine(t *testing.T) {
 		if err != nil || topics["never-made"].Err == nil {
 			t.Errorf("asking for a topic made it: %v, %v", topics, err)
 		}
-	})
-	want := map[string]bool{"TestEachEngine/embedded": true, "TestEachEngine/kafka": true}
+	}, kafkatest.Version39)
+	want := map[string]bool{"TestEachEngine/embedded": true, "TestEachEngine/kafka": true, "TestEachEngine/kafka-3.9.2": true}
 	if testing.Short() {
-		delete(want, "TestEachEngine/kafka")
+		want = map[string]bool{"TestEachEngine/embedded": true}
 	}
 	if diff := cmp.Diff(want, ran); diff != "" {
 		t.Errorf("engines (-want +got):\n%s", diff)

@@ -1,0 +1,3 @@
+package kafkatest
+
+var WithArchive = withArchive
