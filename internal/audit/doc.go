@@ -15,13 +15,17 @@
 // changed at the first broker tier. Because a run announces a window before it
 // sends the first record there (see client), only runs that named W in a report
 // can have touched it; a stamp of a run that has not registered keeps W open
-// until its deadline.
+// until its deadline. A run that is silent but of which other records are there
+// than its last report says may be alive, its newest report on the way: it is
+// waited for as long as for anything else.
 //
 // When the producers are closed for W, the end offsets of the first broker tier
 // are noted: W's frontier. That tier is closed when it is counted to the
-// frontier; the next one when the mirror's position has passed the frontier and
-// its own counter has passed the matching end. A record of W beyond the frontier
-// opens W again.
+// frontier. Once the mirror's position has passed it, the end offsets of the next
+// tier are noted, and then those of the first once more: whatever lies below the
+// former was copied from below the latter, late records and second copies too. The
+// next tier is closed when both are counted to these ends, so the two are compared
+// as they were at one time. A record of W beyond a noted end opens W again.
 //
 // # Guarantee
 //

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -75,7 +74,7 @@ func (l *Ledger) judge(t *topic, w *window, now time.Time) []Mismatch {
 	if changed(w.verdict, next) {
 		next.Revision++
 	}
-	w.verdict = next
+	w.verdict, w.judged = next, w.generation
 	return mismatches
 }
 
@@ -115,33 +114,35 @@ func (l *Ledger) producers(t *topic, w *window, now time.Time) (s Side, stamped 
 		}
 	}
 	end := w.start + l.rules.Window.Milliseconds()
+	known := now.After(w.changed.Add(l.rules.Grace + l.rules.MaxDelay)) // reports of what is there have been read
 	for _, r := range slices.SortedFunc(maps.Keys(t.runs), func(a, b *run) int { return slices.Compare(a.id[:], b.id[:]) }) {
-		dead := r.dead(now)
-		if k := r.topics[t.path.Topic][w.start]; k != nil {
-			s.Low.Merge(k[wire.OK])
-			s.High.Merge(k[wire.Attempt].Without(k[wire.Fail]))
-			if dead && r.openFor(t.path.Topic, w.start, l.rules.Window) {
-				s.Uncovered = fmt.Sprintf("%s died after its report %d at %s and may have sent more",
-					r, r.number, r.at.UTC().Format(time.RFC3339))
-			}
-		}
-		switch {
-		case r.final || dead:
+		low, high := r.sent(t.path.Topic, w.start)
+		s.Low.Merge(low)
+		s.High.Merge(high)
+		there := w.seen[0].cells[r.id]
+		open := r.openFor(t.path.Topic, w.start, l.rules.Window)
+		switch dead := r.dead(now); {
+		case r.final:
+		case dead && open:
+			s.Uncovered = fmt.Sprintf("%s died after its report %d at %s and may have sent more",
+				r, r.number, r.at.UTC().Format(time.RFC3339))
+		case dead && (there.Same(low) || there.Same(high) || known):
+		case dead: // perhaps it lives, and its newest report has not been read
+			wait("%s is silent, and its last report does not agree with what is there", r)
 		case r.through < end:
 			wait("%s may still send records of the window", r)
-		case r.openFor(t.path.Topic, w.start, l.rules.Window):
+		case open:
 			wait("%s has records under way", r)
 		case r.at.Before(w.changed.Add(l.rules.ClockSkew)):
 			wait("%s has not reported since the window changed", r)
 		}
 	}
-	overdue := l.overdue(w, now)
 	for id, totals := range w.seen[0].cells {
 		switch {
 		case id == wire.RunID{}:
 		case l.registered(t, id):
 			stamped.Merge(totals)
-		case !overdue:
+		case !l.overdue(w, now):
 			wait("run %s has not registered", id)
 		default:
 			s.Uncovered = fmt.Sprintf("records carry the stamp of run %s, which never registered", id)
@@ -180,14 +181,16 @@ func (l *Ledger) brokers(t *topic, w *window, i int) Side {
 	switch {
 	case w.ends[i] != nil:
 		s.Waits = t.uncounted(i, w.ends[i])
+	case i == 0 && w.wantEnds, i > 0 && w.ends[i-1] != nil && l.behind(t, w, i) == "":
+		s.Waits = fmt.Sprintf("the end of tier %s is being read", s.Tier)
 	case i > 0 && w.ends[i-1] != nil:
-		s.Waits = cmp.Or(l.behind(t, w, i), "the end of tier "+s.Tier+" is read")
+		s.Waits = l.behind(t, w, i)
 	default:
 		s.Waits = fmt.Sprintf("tier %s waits for the tier before it", s.Tier)
 	}
 	if i > 0 && s.Waits == "" {
 		if s.Waits = t.uncounted(i-1, w.origins[i-1]); w.origins[i-1] == nil {
-			s.Waits = fmt.Sprintf("the end of tier %s is read", t.path.Tiers[i-1])
+			s.Waits = fmt.Sprintf("the end of tier %s is being read", t.path.Tiers[i-1])
 		}
 	}
 	s.Closed = s.Waits == ""

@@ -31,7 +31,6 @@ type Ledger struct {
 type Rules struct {
 	Window, Grace, MaxDelay time.Duration
 	ClockSkew               time.Duration // between reports and counts; 0 on one cluster
-	ExplainMax              int64
 }
 
 // Path is a route by names.
@@ -92,6 +91,7 @@ type window struct {
 	// generation counts resets: facts that were asked for in an earlier one are
 	// dropped.
 	generation int
+	judged     int // the generation that the verdict is of
 
 	// ends says, by tier, where the window ends there, nil while not noted: a row of
 	// the window beyond it opens the window again.
@@ -181,10 +181,11 @@ func (l *Ledger) ApplyCounts(c wire.Counts, at time.Time) (refused int, err erro
 	if c.Window != l.rules.Window.Milliseconds() {
 		return 0, fmt.Errorf("tier %s is counted in windows of %d ms, audit works in %v", c.Tier, c.Window, l.rules.Window)
 	}
-	if t.tiers[i].id != c.TopicID {
-		t.recreated(i, c.TopicID)
+	if id := t.tiers[i].id; id != c.TopicID && id != (wire.TopicID{}) {
+		t.recreated(i)
 	}
 	ti := t.tiers[i]
+	ti.id = c.TopicID
 	for _, row := range c.Rows {
 		next, known := ti.next[row.Partition]
 		switch {
@@ -204,8 +205,8 @@ func (l *Ledger) ApplyCounts(c wire.Counts, at time.Time) (refused int, err erro
 }
 
 // recreated forgets what was counted of a topic that no longer exists.
-func (t *topic) recreated(i int, id wire.TopicID) {
-	t.tiers[i] = &tier{id: id, next: cluster.Offsets{}}
+func (t *topic) recreated(i int) {
+	t.tiers[i] = &tier{next: cluster.Offsets{}}
 	for _, w := range t.windows {
 		w.reset(len(t.tiers)) // what was noted are offsets of the other topic
 		if len(w.seen[i].cells) > 0 {
@@ -221,7 +222,7 @@ func (t *topic) recreated(i int, id wire.TopicID) {
 func (t *topic) missing(g gap) {
 	t.gap = g
 	for _, w := range t.windows {
-		if w.verdict.Verdict == "" || !w.verdict.Settled() {
+		if w.judged != w.generation || !w.verdict.Settled() {
 			w.gap = g.why
 		}
 	}
@@ -379,6 +380,16 @@ func (r *run) String() string {
 		return "run " + r.id.String()
 	}
 	return fmt.Sprintf("run %s (%s on %s)", r.id, r.registration.Application, r.registration.Host)
+}
+
+// sent returns the exact ends of what the run's reports say that it has sent to a
+// window: what was acknowledged, and all that may be there.
+func (r *run) sent(topic string, start int64) (low, high wire.Totals) {
+	k := r.topics[topic][start]
+	if k == nil {
+		return low, high
+	}
+	return k[wire.OK], k[wire.Attempt].Without(k[wire.Fail])
 }
 
 // openFor says whether the run's newest report shows the window as open: the run

@@ -32,7 +32,7 @@ func New(cfg Config, home *cluster.Cluster) (*Service, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	rules := Rules{Window: cfg.Window, Grace: cfg.Grace, MaxDelay: cfg.MaxDelay, ExplainMax: cfg.ExplainMax}
+	rules := Rules{Window: cfg.Window, Grace: cfg.Grace, MaxDelay: cfg.MaxDelay}
 	var paths []Path
 	for _, r := range cfg.Routes {
 		p := Path{Topic: r.Topic}
@@ -41,7 +41,7 @@ func New(cfg Config, home *cluster.Cluster) (*Service, error) {
 			p.Streams = append(p.Streams, t.Stream)
 		}
 		paths = append(paths, p)
-		if r.Tiers[0].Cluster.ID != home.ID {
+		if r.Tiers[0].Cluster != home {
 			rules.ClockSkew = cfg.ClockSkew
 		}
 	}

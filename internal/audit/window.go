@@ -36,5 +36,5 @@ type Window struct {
 
 // Settled says whether nothing about the window is under way any more.
 func (w Window) Settled() bool {
-	return w.Verdict.Final() && !slices.ContainsFunc(w.Pairs, func(p Pair) bool { return p.pending })
+	return !slices.ContainsFunc(w.Pairs, func(p Pair) bool { return p.pending || !p.Verdict.Final() })
 }
