@@ -25,8 +25,13 @@ const (
 type cli struct {
 	LogLevel slog.Level `default:"info" help:"What to log on stderr: debug, info, warn or error." env:"WEIR_LOG_LEVEL"`
 
+	Up      upCmd      `cmd:"" help:"Run weir: with an embedded cluster, or on those that a file names."`
 	Demo    demoCmd    `cmd:"" help:"Send an access log through two tiers and prove that nothing was lost."`
+	Topics  topicsCmd  `cmd:"" help:"List, show, create and delete topics."`
+	Produce produceCmd `cmd:"" help:"Send lines to a topic, one record per line."`
+	Consume consumeCmd `cmd:"" help:"Print the records of a topic."`
 	Audit   auditCmd   `cmd:"" help:"What audit says of the topics."`
+	Config  configCmd  `cmd:"" help:"Check, print and explain configurations."`
 	Version versionCmd `cmd:"" help:"Print weir's version."`
 }
 

@@ -62,11 +62,8 @@ func (c *demoCmd) Run(ctx context.Context, s *streams) error {
 func (c *demoCmd) config(s *streams) (app.DemoConfig, error) {
 	cfg := app.DemoConfig{
 		Input: c.Input, Exit: c.Exit, JSON: c.Output == "json", Rate: c.Rate, Drop: c.Drop, Duplicate: c.Duplicate, Topic: c.Topic,
-		Data: c.Data, Listen: app.Address{Value: c.Listen}, Bootstrap: map[string][]string{},
+		Data: c.Data, Listen: c.Listen, Bootstrap: map[string][]string{},
 		Out: s.out, Err: s.err, Terminal: terminal(s.err), Log: s.log,
-	}
-	if c.Listen == "" {
-		cfg.Listen = app.Address{Value: "127.0.0.1:8080", Default: true}
 	}
 	if c.Drop < 0 || c.Duplicate < 0 || c.Rate != nil && *c.Rate < 0 {
 		return cfg, fmt.Errorf("--drop, --duplicate and --rate can not be negative")

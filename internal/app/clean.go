@@ -20,8 +20,8 @@ func Clean(ctx context.Context, cfg Config, out io.Writer) error {
 		return err
 	}
 	a.web.Close() // nothing is served
-	return a.withClusters(ctx, func(clusters []*cluster.Cluster) error {
-		doomed, err := createdTopics(ctx, clusters)
+	return a.withClusters(ctx, func(home *cluster.Cluster, clusters []*cluster.Cluster) error {
+		doomed, err := createdTopics(ctx, home, clusters)
 		if err != nil {
 			return err
 		}
@@ -45,18 +45,19 @@ func Clean(ctx context.Context, cfg Config, out io.Writer) error {
 }
 
 // withClusters runs the engines and calls f with connections.
-func (a *App) withClusters(ctx context.Context, f func([]*cluster.Cluster) error) error {
+func (a *App) withClusters(ctx context.Context, f func(home *cluster.Cluster, all []*cluster.Cluster) error) error {
 	return a.withEngines(ctx, func(context.Context) error {
-		clusters, err := a.connect(ctx)
-		defer func() {
-			for _, c := range clusters {
-				c.Close()
+		var clusters []*cluster.Cluster
+		for _, name := range a.Clusters() {
+			addrs, _ := a.Bootstrap(name)
+			c, err := cluster.Connect(ctx, cluster.Config{Name: name, Bootstrap: addrs, Security: a.cfg.Clusters[name].Security, Log: a.cfg.Log})
+			if err != nil {
+				return err
 			}
-		}()
-		if err != nil {
-			return err
+			defer c.Close()
+			clusters = append(clusters, c)
 		}
-		return f(clusters)
+		return f(clusters[0], clusters)
 	})
 }
 
@@ -67,8 +68,7 @@ type doomed struct {
 
 // createdTopics returns the topics that demos have noted and that are still the
 // same, the notes themselves last: dead half-way, the next clean goes on.
-func createdTopics(ctx context.Context, clusters []*cluster.Cluster) ([]doomed, error) {
-	home := clusters[0]
+func createdTopics(ctx context.Context, home *cluster.Cluster, clusters []*cluster.Cluster) ([]doomed, error) {
 	if _, err := home.Topic(ctx, wire.CreatedTopic); errors.Is(err, cluster.ErrNoTopic) {
 		return nil, nil
 	}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -38,7 +37,7 @@ type DemoConfig struct {
 	Topic           string
 	Bootstrap       map[string][]string // by cluster name; a missing one is embedded
 	Data            string              // data directory of embedded clusters; empty: a temporary one
-	Listen          Address             // of the web
+	Listen          string              // of the web; empty: the default, or a free port
 	Out, Err        io.Writer
 	Terminal        bool // Err is one: draw the progress line again and again
 	Log             *slog.Logger
@@ -133,29 +132,40 @@ func (d *Demo) viewsTopic() cluster.Topic {
 	return t
 }
 
+// demoStream is the demo's one datastream.
+const demoStream = local + "-" + aggregate
+
 // config returns the app's: two clusters, one stream, one audited topic.
 func (d *Demo) config() (Config, error) {
-	data := d.cfg.Data
-	if data == "" && (d.cfg.Bootstrap[local] == nil || d.cfg.Bootstrap[aggregate] == nil) {
+	cfg := Config{File: DefaultFile(), Strict: true, Prepare: d.prepare, Created: d.created, Log: d.cfg.Log}
+	if d.faults != nil {
+		cfg.Hook = d.faults
+	}
+	cfg.Home = local
+	cfg.DataDir = d.cfg.Data
+	if cfg.DataDir == "" && (d.cfg.Bootstrap[local] == nil || d.cfg.Bootstrap[aggregate] == nil) {
 		var err error
 		if d.temp, err = os.MkdirTemp("", "weir-demo-"); err != nil {
 			return Config{}, fmt.Errorf("making a temporary data directory: %w; name one with --data", err)
 		}
-		data = d.temp
+		cfg.DataDir = d.temp
 	}
-	cfg := Config{
-		Listen: d.cfg.Listen, Topics: []cluster.Topic{d.viewsTopic()}, CountEvery: time.Second,
-		Check: d.check, Created: d.created, Log: d.cfg.Log,
+	if cfg.Web.Listen = d.cfg.Listen; d.cfg.Listen == "" {
+		cfg.Web.Listen = DefaultFile().Web.Listen
+		cfg.Movable = append(cfg.Movable, cfg.Web.Listen)
 	}
-	if d.faults != nil {
-		cfg.Hook = d.faults
-	}
+	cfg.Clusters = map[string]ClusterFile{}
 	for i, name := range []string{local, aggregate} {
-		cfg.Clusters = append(cfg.Clusters, ClusterConfig{
-			Name: name, Bootstrap: d.cfg.Bootstrap[name], Dir: filepath.Join(data, name),
-			Listen: Address{Value: fmt.Sprintf("127.0.0.1:%d", 9092+2*i), Default: true},
-		})
+		c := ClusterFile{Bootstrap: d.cfg.Bootstrap[name]}
+		if c.Bootstrap == nil {
+			c.Embedded = &EmbeddedFile{Listen: fmt.Sprintf("127.0.0.1:%d", 9092+2*i)}
+			cfg.Movable = append(cfg.Movable, c.Embedded.Listen)
+		}
+		cfg.Clusters[name] = c
 	}
+	cfg.Mirror.Streams = map[string]StreamFile{demoStream: {From: local, To: aggregate, Topics: []string{d.cfg.Topic}}}
+	cfg.Audit.ReportInterval = time.Second
+	cfg.Audit.Routes = map[string]RouteFile{"demo": {Topics: []string{d.cfg.Topic}, Tiers: []string{local, aggregate}}}
 	return cfg, nil
 }
 
@@ -184,11 +194,7 @@ func (d *Demo) Run(ctx context.Context) (result Result, err error) {
 func (d *Demo) greet() {
 	fmt.Fprintf(d.notes, "page       %s/ui/audit\n", d.app.URL())
 	for _, name := range []string{local, aggregate} {
-		kind := "embedded"
-		if d.cfg.Bootstrap[name] != nil {
-			kind = "existing cluster"
-		}
-		fmt.Fprintf(d.notes, "%-10s %s (Kafka, %s)\n", name, strings.Join(d.app.Bootstrap(name), ","), kind)
+		fmt.Fprintf(d.notes, "%-10s %s\n", name, d.app.kafka(name))
 	}
 	for _, moved := range d.app.Moved {
 		fmt.Fprintf(d.notes, "           %s\n", moved)
@@ -208,13 +214,27 @@ func firstOf(lines []int64, all int64) string {
 	return text
 }
 
-// check reads what an earlier run has sent, and refuses what would make nonsense
-// of it. Nothing has been created yet.
-func (d *Demo) check(ctx context.Context, h *House) error {
-	source, target := h.Clusters[0], h.Clusters[1]
+// prepare reads what an earlier run has sent, refuses what would make nonsense of
+// it, and makes the topic on both clusters.
+func (d *Demo) prepare(ctx context.Context, h *House) error {
+	if err := d.readSent(ctx, h.Clusters[local]); err != nil {
+		return err
+	}
+	if err := d.checkUnmirrored(ctx, h.Clusters[aggregate]); err != nil {
+		return err
+	}
+	for _, name := range []string{local, aggregate} {
+		if err := h.Ensure(ctx, h.Clusters[name], d.viewsTopic()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Demo) readSent(ctx context.Context, source *cluster.Cluster) error {
 	_, err := source.Topic(ctx, d.cfg.Topic)
 	if errors.Is(err, cluster.ErrNoTopic) {
-		return d.checkUnmirrored(ctx, target)
+		return nil
 	}
 	if err != nil {
 		return err
@@ -228,10 +248,7 @@ func (d *Demo) check(ctx context.Context, h *House) error {
 		d.sent[view.Line] = true
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return d.checkUnmirrored(ctx, target)
+	return err
 }
 
 func (d *Demo) checkUnmirrored(ctx context.Context, target *cluster.Cluster) error {
@@ -255,13 +272,13 @@ func (d *Demo) checkUnmirrored(ctx context.Context, target *cluster.Cluster) err
 
 // load sends the input, shows how it goes, and waits for the verdicts.
 func (d *Demo) load(ctx context.Context, h *House) (Result, error) {
-	schemas := serde.NewRegistry(h.Registry)
+	schemas := serde.NewRegistry(d.app.URL())
 	if err := d.follow(h, schemas); err != nil {
 		return Result{}, err
 	}
 	producer, err := client.New(client.Config{
 		Application: "weir-demo", Version: Version, Window: window, ReportInterval: time.Second, Replay: true, Log: d.cfg.Log,
-	}, kgo.SeedBrokers(h.Clusters[0].Bootstrap()...), kgo.ProducerBatchMaxBytes(maxViewBytes))
+	}, kgo.SeedBrokers(h.Clusters[local].Bootstrap()...), kgo.ProducerBatchMaxBytes(maxViewBytes))
 	if err != nil {
 		return Result{}, err
 	}
@@ -319,9 +336,8 @@ func (d *Demo) rate() float64 {
 
 // follow shows the last page views at the last tier.
 func (d *Demo) follow(h *House, schemas *serde.Registry) error {
-	last := h.Clusters[len(h.Clusters)-1]
 	consumer, err := client.New(client.Config{Application: "weir-demo-views", Version: Version, Schemas: schemas, Log: d.cfg.Log},
-		kgo.SeedBrokers(last.Bootstrap()...),
+		kgo.SeedBrokers(h.Clusters[aggregate].Bootstrap()...),
 		kgo.ConsumeTopics(d.cfg.Topic),
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtEnd().Relative(-lastPerPartition)),
 		kgo.FetchMaxPartitionBytes(maxViewBytes))
@@ -375,21 +391,21 @@ func places(ps []demo.Place) string {
 }
 
 func (d *Demo) suggest() {
-	kafka := strings.Join(d.app.Bootstrap(aggregate), ",")
+	addrs, _ := d.app.Bootstrap(aggregate)
 	fmt.Fprintf(d.notes, `
 Still serving; Ctrl-C stops. Try next:
   kcat -b %s -t %s -C -e -o -5 -f '%%p %%o %%T %%k\n'
   curl %s/api/v1/audit/topics/%s/windows
   curl %s/subjects/%s-value/versions/latest
   weir audit status %s --server %s
-`, kafka, d.cfg.Topic, d.app.URL(), d.cfg.Topic, d.app.URL(), d.cfg.Topic, d.cfg.Topic, d.app.URL())
+`, strings.Join(addrs, ","), d.cfg.Topic, d.app.URL(), d.cfg.Topic, d.app.URL(), d.cfg.Topic, d.cfg.Topic, d.app.URL())
 }
 
 // created notes a topic that the demo has made, so that Clean can delete it.
 // Crash story: dead between a topic's creation and the note, the topic stays
 // when the demo is cleaned; nothing of anybody else's is ever deleted.
 func (d *Demo) created(ctx context.Context, h *House, c *cluster.Cluster, t cluster.TopicInfo) error {
-	home := h.Clusters[0]
+	home := h.Home
 	if _, _, err := home.EnsureTopic(ctx, cluster.Topic{Name: wire.CreatedTopic, Partitions: 1, Configs: cluster.Compacted()}); err != nil {
 		return err
 	}

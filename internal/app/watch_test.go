@@ -20,7 +20,7 @@ var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 func windows(verdicts ...audit.Verdict) (ws []audit.Window) {
 	for i, v := range verdicts {
 		ws = append(ws, audit.Window{
-			Start: now.Add(time.Duration(i) * window), Verdict: v, Counts: map[string]uint64{"producer": 12, "local": 12, "aggregate": 7},
+			Start: now.Add(time.Duration(i) * window), Verdict: v, Pairs: []audit.Pair{{Verdict: v}}, Counts: map[string]uint64{"producer": 12, "local": 12, "aggregate": 7},
 		})
 	}
 	return ws

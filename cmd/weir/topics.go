@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/weirhq/weir/internal/app"
+	"github.com/weirhq/weir/internal/cluster"
+)
+
+type topicsCmd struct {
+	List     topicsListCmd     `cmd:"" help:"List topics with their sizes."`
+	Describe topicsDescribeCmd `cmd:"" help:"Show a topic's partitions and settings."`
+	Create   topicsCreateCmd   `cmd:"" help:"Create a topic."`
+	Delete   topicsDeleteCmd   `cmd:"" help:"Delete topics, after showing what would go."`
+}
+
+type topicsListCmd struct {
+	target   `embed:""`
+	Contains string `placeholder:"TEXT" help:"Only topics whose name contains this."`
+	Internal bool   `help:"Also weir's and Kafka's own topics (_weir..., __...)."`
+	Output   string `short:"o" enum:"table,json" default:"table" help:"table or json."`
+}
+
+// Run runs the command.
+func (c *topicsListCmd) Run(ctx context.Context, s *streams) error {
+	cl, _, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	snapshot, err := cl.Refresh(ctx, nil)
+	if err != nil {
+		return err
+	}
+	rows := []app.TopicRow{}
+	for i := range snapshot.Topics {
+		t := &snapshot.Topics[i]
+		own := t.Internal || strings.HasPrefix(t.Name, "_")
+		if strings.Contains(t.Name, c.Contains) && (c.Internal || !own) {
+			rows = append(rows, app.SummariseTopic(t))
+		}
+	}
+	for _, e := range snapshot.Errors {
+		fmt.Fprintf(s.err, "weir: incomplete: %v\n", e)
+	}
+	if c.Output == "json" {
+		return json.NewEncoder(s.out).Encode(map[string]any{"topics": rows})
+	}
+	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "TOPIC\tPARTITIONS\tREPLICATION\tRECORDS\tSIZE\tPROBLEMS")
+	for _, r := range rows {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%s\t%s\n", r.Name, r.Partitions, r.Replication, r.Records, size(r.Bytes), problems(r))
+	}
+	return t.Flush()
+}
+
+func problems(r app.TopicRow) string {
+	var parts []string
+	if r.Offline > 0 {
+		parts = append(parts, fmt.Sprintf("%d offline", r.Offline))
+	}
+	if r.UnderReplicated > 0 {
+		parts = append(parts, fmt.Sprintf("%d under-replicated", r.UnderReplicated))
+	}
+	if r.Error != "" {
+		parts = append(parts, r.Error)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// size prints bytes for people.
+func size(n int64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	f, u := float64(n), 0
+	for f >= 1024 && u < len(units)-1 {
+		f, u = f/1024, u+1
+	}
+	if u == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", f, units[u])
+}
+
+type topicsDescribeCmd struct {
+	target `embed:""`
+	Topic  string `arg:"" help:"Topic to show."`
+	Output string `short:"o" enum:"table,json" default:"table" help:"table or json."`
+}
+
+// Run runs the command.
+func (c *topicsDescribeCmd) Run(ctx context.Context, s *streams) error {
+	cl, _, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	snapshot, err := cl.Refresh(ctx, nil)
+	if err != nil {
+		return err
+	}
+	topic := snapshot.Topic(c.Topic)
+	if topic == nil {
+		return fmt.Errorf("topic %s on cluster %s: %w; weir topics list shows what there is", c.Topic, cl.Name, cluster.ErrNoTopic)
+	}
+	d := app.DescribeTopic(topic)
+	if c.Output == "json" {
+		return json.NewEncoder(s.out).Encode(d)
+	}
+	fmt.Fprintf(s.out, "%s (id %s), %d records, %s\n", d.Name, d.ID, d.Records, size(d.Bytes))
+	for _, k := range slices.Sorted(maps.Keys(d.Settings)) {
+		fmt.Fprintf(s.out, "  %s=%s\n", k, d.Settings[k])
+	}
+	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "PARTITION\tLEADER\tREPLICAS\tISR\tSTART\tEND\tSIZE\tPROBLEM")
+	for _, p := range d.Rows {
+		fmt.Fprintf(t, "%d\t%d\t%s\t%s\t%d\t%d\t%s\t%s\n", p.ID, p.Leader, ids(p.Replicas), ids(p.ISR), p.Start, p.End, size(p.Bytes), p.Error)
+	}
+	return t.Flush()
+}
+
+func ids(list []int32) string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(list), "[]"), " ", ",")
+}
+
+type topicsCreateCmd struct {
+	target      `embed:""`
+	Topic       string            `arg:"" help:"Name of the topic."`
+	Partitions  int32             `default:"4" help:"How many partitions."`
+	Replication int16             `help:"How many replicas. Default: 3, or as many as there are brokers."`
+	Set         map[string]string `placeholder:"NAME=VALUE" mapsep:"none" help:"A setting of the topic, such as retention.ms=-1. Repeat for more."`
+}
+
+// Run runs the command.
+func (c *topicsCreateCmd) Run(ctx context.Context, s *streams) error {
+	cl, _, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	if _, err := cl.Topic(ctx, c.Topic); err == nil {
+		return fmt.Errorf("topic %s on cluster %s exists already; weir topics describe %s shows it", c.Topic, cl.Name, c.Topic)
+	} else if !errors.Is(err, cluster.ErrNoTopic) {
+		return err
+	}
+	if _, _, err := cl.EnsureTopic(ctx, cluster.Topic{Name: c.Topic, Partitions: c.Partitions, Replication: c.Replication, Configs: c.Set}); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "created topic %s with %d partitions\n", c.Topic, c.Partitions)
+	return nil
+}
+
+type topicsDeleteCmd struct {
+	target `embed:""`
+	Topics []string `arg:"" help:"Topics to delete."`
+	Yes    bool     `help:"Do it. Without it, only the plan is shown."`
+}
+
+// Run runs the command.
+func (c *topicsDeleteCmd) Run(ctx context.Context, s *streams) error {
+	cl, _, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	snapshot, err := cl.Refresh(ctx, nil)
+	if err != nil {
+		return err
+	}
+	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "DELETE TOPIC\tPARTITIONS\tRECORDS\tSIZE")
+	for _, name := range c.Topics {
+		topic := snapshot.Topic(name)
+		if topic == nil {
+			return fmt.Errorf("topic %s on cluster %s: %w; nothing was deleted", name, cl.Name, cluster.ErrNoTopic)
+		}
+		r := app.SummariseTopic(topic)
+		fmt.Fprintf(t, "%s\t%d\t%d\t%s\n", r.Name, r.Partitions, r.Records, size(r.Bytes))
+	}
+	t.Flush()
+	if !c.Yes {
+		return errors.New("nothing was deleted; --yes does it")
+	}
+	if err := cl.DeleteTopics(ctx, c.Topics...); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "deleted %s\n", strings.Join(c.Topics, ", "))
+	return nil
+}
