@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -230,4 +231,15 @@ func wantComplete(t *testing.T, r result, records int64, windows int) {
 			t.Errorf("tier %s counts %d records, want %d", tier, sums[tier], records)
 		}
 	}
+}
+
+// freeAddr returns an address of this machine that nobody listens on just now.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
 }

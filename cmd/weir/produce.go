@@ -52,7 +52,7 @@ func (c *produceCmd) Run(ctx context.Context, s *streams) error {
 	if err := ensure(ctx, s, cl, c.Topic, embedded || c.Create); err != nil {
 		return err
 	}
-	producer, err := client.New(client.Config{Application: "weir-produce", Version: app.Version, Log: s.log}, kgo.SeedBrokers(cl.Bootstrap()...))
+	producer, err := client.New(client.Config{Application: "weir-produce", Version: app.Version, Log: s.log}, cl.Opts()...)
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/weirhq/weir/internal/cluster"
@@ -11,24 +14,45 @@ import (
 
 // target says which cluster a command works on.
 type target struct {
-	Bootstrap string `placeholder:"HOST:PORT,..." env:"WEIR_BOOTSTRAP" help:"Kafka addresses. Default: the cluster that weir up has embedded, 127.0.0.1:9092."`
+	configFile `embed:""`
+	Cluster    string `placeholder:"NAME" help:"A cluster of the configuration. Default: its home."`
+	Bootstrap  string `placeholder:"HOST:PORT,..." env:"WEIR_BOOTSTRAP" help:"Kafka addresses, instead of a configured cluster."`
 }
-
-// embeddedAddr is where weir up listens for Kafka clients unless told otherwise.
-const embeddedAddr = "127.0.0.1:9092"
 
 // connect returns the cluster, and whether it is weir's own embedded one, where
 // topics may be made without asking.
 func (t *target) connect(ctx context.Context) (c *cluster.Cluster, embedded bool, err error) {
-	bootstrap := []string{embeddedAddr}
+	cfg, embedded, err := t.find()
+	if err != nil {
+		return nil, false, err
+	}
+	c, err = cluster.Connect(ctx, cfg)
+	if err != nil && embedded {
+		err = fmt.Errorf("%w; weir up starts it, --bootstrap names another", err)
+	}
+	return c, embedded, err
+}
+
+func (t *target) find() (cfg cluster.Config, embedded bool, err error) {
 	if t.Bootstrap != "" {
-		bootstrap = strings.Split(t.Bootstrap, ",")
+		if t.Cluster != "" {
+			return cfg, false, errors.New("--cluster and --bootstrap both name a cluster; give one of them")
+		}
+		return cluster.Config{Name: t.Bootstrap, Bootstrap: strings.Split(t.Bootstrap, ",")}, false, nil
 	}
-	c, err = cluster.Connect(ctx, cluster.Config{Name: "local", Bootstrap: bootstrap})
-	if err != nil && t.Bootstrap == "" {
-		err = fmt.Errorf("%w; weir up starts one there, and --bootstrap names another", err)
+	file, _, err := t.load()
+	if err != nil {
+		return cfg, false, err
 	}
-	return c, t.Bootstrap == "", err
+	name := cmp.Or(t.Cluster, file.Home)
+	c, ok := file.Clusters[name]
+	if !ok {
+		return cfg, false, fmt.Errorf("--cluster %s: there is no such cluster; there are: %s", name, strings.Join(slices.Sorted(maps.Keys(file.Clusters)), ", "))
+	}
+	if c.Embedded != nil {
+		return cluster.Config{Name: name, Bootstrap: []string{c.Embedded.Listen}}, true, nil
+	}
+	return cluster.Config{Name: name, Bootstrap: c.Bootstrap, Security: c.Security}, false, nil
 }
 
 // newTopicPartitions is how many partitions a topic gets that a command makes

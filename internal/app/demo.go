@@ -278,7 +278,7 @@ func (d *Demo) load(ctx context.Context, h *House) (Result, error) {
 	}
 	producer, err := client.New(client.Config{
 		Application: "weir-demo", Version: Version, Window: window, ReportInterval: time.Second, Replay: true, Log: d.cfg.Log,
-	}, kgo.SeedBrokers(h.Clusters[local].Bootstrap()...), kgo.ProducerBatchMaxBytes(maxViewBytes))
+	}, append(h.Clusters[local].Opts(), kgo.ProducerBatchMaxBytes(maxViewBytes))...)
 	if err != nil {
 		return Result{}, err
 	}
@@ -337,10 +337,10 @@ func (d *Demo) rate() float64 {
 // follow shows the last page views at the last tier.
 func (d *Demo) follow(h *House, schemas *serde.Registry) error {
 	consumer, err := client.New(client.Config{Application: "weir-demo-views", Version: Version, Schemas: schemas, Log: d.cfg.Log},
-		kgo.SeedBrokers(h.Clusters[aggregate].Bootstrap()...),
-		kgo.ConsumeTopics(d.cfg.Topic),
-		kgo.ConsumeStartOffset(kgo.NewOffset().AtEnd().Relative(-lastPerPartition)),
-		kgo.FetchMaxPartitionBytes(maxViewBytes))
+		append(h.Clusters[aggregate].Opts(),
+			kgo.ConsumeTopics(d.cfg.Topic),
+			kgo.ConsumeStartOffset(kgo.NewOffset().AtEnd().Relative(-lastPerPartition)),
+			kgo.FetchMaxPartitionBytes(maxViewBytes))...)
 	if err != nil {
 		return err
 	}

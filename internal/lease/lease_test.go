@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestLease(t *testing.T) {
+	t.Parallel()
 	kafkatest.EachEngine(t, func(t *testing.T, start func(t testing.TB) string) {
 		addr := start(t)
 		c, err := connect(t.Context(), addr)
@@ -656,5 +657,33 @@ func TestNewRefuses(t *testing.T) {
 		if _, err := New(cfg); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// The broker is killed and comes back: somebody leads, and nobody's Run ends.
+func TestBrokerRestart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NO REAL KAFKA: -short is set")
+	}
+	t.Parallel()
+	kafka := kafkatest.Start(t)
+	c, err := connect(t.Context(), kafka.Bootstrap())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	topic := newLog(t, c, "restart")
+	led := make(chan string, 100)
+	contenders := []*contender{contend(t, c, "restart", "one", topic, led), contend(t, c, "restart", "two", topic, led)}
+	<-led
+	kafka.Kill()
+	kafka.Restart()
+	before := len(readLog(t, c, topic))
+	waitUntil(t, "more records", func() bool { return len(readLog(t, c, topic)) > before+20 })
+	for _, c := range contenders {
+		c.stop()
+	}
+	if got := terms(readLog(t, c, topic)); len(got) > 3 { // the owner may have lost it, and got it back
+		t.Errorf("leaders wrote by turns: %v", got)
 	}
 }

@@ -24,6 +24,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestTable(t *testing.T) {
+	t.Parallel()
 	kafkatest.EachEngine(t, func(t *testing.T, start func(t testing.TB) string) {
 		addr := start(t)
 		c, err := cluster.Connect(t.Context(), cluster.Config{Name: "local", Bootstrap: []string{addr}})
@@ -774,6 +775,46 @@ func TestNewRefuses(t *testing.T) {
 	} {
 		if _, err := New(cfg, nil); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// The broker is killed and comes back: the table goes on.
+func TestBrokerRestart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NO REAL KAFKA: -short is set")
+	}
+	t.Parallel()
+	kafka := kafkatest.Start(t)
+	c, err := cluster.Connect(t.Context(), cluster.Config{Name: "local", Bootstrap: []string{kafka.Bootstrap()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	ctx := withTimeout(t)
+	table, other := open(t, c, config("restart")), open(t, c, config("restart"))
+	version, err := table.CompareAndSet(ctx, "a", "1", Absent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, table, "b", "1")
+	kafka.Kill()
+	putting := make(chan error, 1)
+	go func() {
+		_, err := other.Put(ctx, "b", "2")
+		putting <- err
+	}()
+	kafka.Restart()
+	if err := <-putting; err != nil {
+		t.Errorf("a put during the restart: %v", err)
+	}
+	if _, err := table.CompareAndSet(ctx, "a", "2", version); err != nil {
+		t.Errorf("after the restart: %v", err)
+	}
+	quiesce(t, c, table, other)
+	for _, table := range []running{table, other} {
+		if diff := cmp.Diff(map[string]string{"a": "2", "b": "2"}, values(table.Table)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}
 }
