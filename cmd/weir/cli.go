@@ -33,6 +33,9 @@ type cli struct {
 	Audit   auditCmd   `cmd:"" help:"What audit says of the topics."`
 	Config  configCmd  `cmd:"" help:"Check, print and explain configurations."`
 	Version versionCmd `cmd:"" help:"Print weir's version."`
+
+	Completion completionCmd `cmd:"" help:"Print a script that makes a shell complete weir's commands."`
+	Complete   completeCmd   `cmd:"" hidden:""`
 }
 
 // io is where a command writes.
