@@ -86,6 +86,8 @@ func run(args []string, out, stderr io.Writer) (code int) {
 		return exitOK
 	case errors.As(err, &status):
 		return int(status)
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		err = errors.New("interrupted")
 	}
 	fmt.Fprintf(stderr, "weir: %v\n", err)
 	return exitError

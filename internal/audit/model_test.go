@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	modelSeeds = flag.Int("model.seeds", 2500, "how many seeds the model test runs")
+	modelSeeds = flag.Int("model.seeds", 1500, "how many seeds the model test runs")
 	modelSeed  = flag.Uint64("model.seed", 0, "run this one seed of the model test")
 )
 

@@ -70,8 +70,9 @@ func (t *traffic) OnBrokerRead(_ kgo.BrokerMetadata, _ int16, n int, _, _ time.D
 //
 // It sends two requests to one broker for brokers, topics and partitions, one for
 // the controller, three to each broker for offsets and sizes, and at most one for
-// settings: those of new topics, and of a thousand others that were read five
-// minutes ago or earlier. It takes at most twice the timeout.
+// the settings of at most a thousand topics: first those that were never read,
+// then those read longest ago, once that is five minutes. It takes at most twice
+// the timeout. A second call waits for the first.
 func (c *Cluster) Refresh(ctx context.Context, prev *Snapshot) (*Snapshot, error) {
 	r := c.refresher
 	r.running.Lock()
