@@ -17,7 +17,7 @@
 // Cost: one connection set per client; ReadToEnd holds one fetch response. A
 // refresh sends three requests and three more per broker, and one more when
 // settings are due. For 10,000 partitions in 1,000 topics on three brokers, without
-// settings: 12 requests, 36 ms of CPU on one core of a 2-core machine, half of what
+// settings: 12 requests, 33 to 36 ms of CPU on a shared 2-core machine, half of what
 // the same takes through kadm, and 178 bytes held per partition; the snapshot
 // before, while it is held too, as much again. Measured by
 //

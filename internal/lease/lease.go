@@ -169,11 +169,9 @@ func (l *Lease) term(parent context.Context, lead func(context.Context, *Writer)
 	ctx, end := context.WithCancelCause(parent)
 	defer end(nil)
 	owned := make(chan struct{}, 1)
-	over := make(chan struct{}) // closed when we do nothing as the owner any more
 	lost := func(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
 		if len(partitions) > 0 {
-			end(ErrLost)
-			<-over // then the group may give it to another
+			end(ErrLost) // before the client joins anew
 		}
 	}
 	member, err := l.cfg.Cluster.Client(
@@ -200,7 +198,6 @@ func (l *Lease) term(parent context.Context, lead func(context.Context, *Writer)
 		return err
 	}
 	defer member.Close() // leaves the group
-	defer close(over)
 	member.PauseFetchTopics(l.topic) // it is not for reading
 
 	var polling sync.WaitGroup

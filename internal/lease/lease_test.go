@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -145,7 +146,8 @@ func terms(entries []entry) (holders []string) {
 // contender is a lease that runs.
 type contender struct {
 	*Lease
-	stop func() // and waits
+	terms *atomic.Int64
+	stop  func() // and waits
 }
 
 // contend runs a contender that writes as long as it leads, and says so when it has
@@ -154,9 +156,11 @@ func contend(t *testing.T, c *cluster.Cluster, name, holder, topic string, led c
 	l := newLease(t, c, name, holder)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
+	var terms atomic.Int64
 	go func() {
 		defer close(done)
 		err := l.Run(ctx, func(ctx context.Context, w *Writer) error {
+			terms.Add(1)
 			for n := 0; ctx.Err() == nil; n++ {
 				if err := w.Do(ctx, line(topic, holder, n), line(topic, holder, n)); err != nil && ctx.Err() == nil {
 					t.Errorf("%s: %v", holder, err)
@@ -176,21 +180,21 @@ func contend(t *testing.T, c *cluster.Cluster, name, holder, topic string, led c
 		<-done
 	})
 	t.Cleanup(stop)
-	return &contender{l, stop}
+	return &contender{l, &terms, stop}
 }
 
-// Three contend; whoever leads is stopped and another one comes. No two ever write
-// by turns, and a clean stop hands over at once.
+// Whoever leads is stopped, and another one comes. No two ever write by turns, a
+// clean stop hands over at once, and a newcomer costs nobody the lease.
 func testTakeover(t *testing.T, c *cluster.Cluster) {
 	topic := newLog(t, c, "takeover")
 	led := make(chan string, 100)
 	contenders := map[string]*contender{}
-	for i := range 4 { // and one more, so that three are left after the first
-		holder := fmt.Sprint("holder-", i)
-		contenders[holder] = contend(t, c, "takeover", holder, topic, led)
+	start := func(holder string) { contenders[holder] = contend(t, c, "takeover", holder, topic, led) }
+	for i := range 3 {
+		start(fmt.Sprint("holder-", i))
 	}
 	var leaders []string
-	for round := range 3 {
+	for round := range 4 {
 		var leader string
 		began := time.Now()
 		select {
@@ -203,10 +207,15 @@ func testTakeover(t *testing.T, c *cluster.Cluster) {
 			t.Errorf("a clean stop handed over after %v: that is how long a crash takes", time.Since(began))
 		}
 		leaders = append(leaders, leader)
+		start(fmt.Sprint("newcomer-", round))
+		waitUntil(t, "four members", func() bool { return len(members(t, c, "_weir.lease.takeover")) == 4 })
 		if info := waitForLeader(t, contenders, leader); info.URL != "http://"+leader || time.Since(info.Since) > time.Minute {
 			t.Errorf("the leader is said to be %+v", info)
 		}
 		contenders[leader].stop()
+		if n := contenders[leader].terms.Load(); n != 1 {
+			t.Errorf("%s led %d times: it lost the lease to no one", leader, n)
+		}
 		delete(contenders, leader)
 	}
 	for _, c := range contenders {
@@ -288,43 +297,20 @@ func testFence(t *testing.T, c *cluster.Cluster) {
 	}
 }
 
-// The old owner sleeps between producing and committing.
+// The old owner sleeps between producing and committing, and wakes before its
+// successor has written, or after.
 func testFenceInTransaction(t *testing.T, c *cluster.Cluster) {
-	ctx := withTimeout(t)
 	topic := newLog(t, c, "in-transaction")
-	for _, next := range []string{"commit", "produce", "abort"} {
-		old, _ := writer(t, c, "in-transaction")
-		if err := old.Do(ctx, line(topic, "before-"+next, 0)); err != nil {
-			t.Fatal(err)
-		}
-		if err := old.client.BeginTransaction(); err != nil {
-			t.Fatal(err)
-		}
-		if err := produce(ctx, old.client, []*kgo.Record{line(topic, "old", 1)}); err != nil {
-			t.Fatal(err)
-		}
-		current, _ := writer(t, c, "in-transaction")
-		if err := current.Do(ctx, line(topic, "after-"+next, 0)); err != nil {
-			t.Fatal(err)
-		}
-		var err error
-		switch next {
-		case "commit":
-			err = old.client.EndTransaction(ctx, kgo.TryCommit)
-		case "produce":
-			err = produce(ctx, old.client, []*kgo.Record{line(topic, "old", 2)})
-		case "abort":
-			err = old.client.EndTransaction(ctx, kgo.TryAbort)
-		}
-		if !fenced(err) {
-			t.Errorf("%s of an old owner: %v", next, err)
-		}
-		if err := current.Do(ctx, line(topic, "after-"+next, 1)); err != nil {
-			t.Errorf("the current writer, after the old one's %s: %v", next, err)
+	var want []string
+	for _, what := range []string{"commit", "produce", "abort"} {
+		for _, when := range []string{"first", "last"} {
+			name := what + "-" + when
+			want = append(want, "before-"+name, "after-"+name)
+			t.Run(name, func(t *testing.T) { fenceInTransaction(t, c, topic, what, when == "first", name) })
 		}
 	}
 	entries := readLog(t, c, topic)
-	if got, want := terms(entries), []string{"before-commit", "after-commit", "before-produce", "after-produce", "before-abort", "after-abort"}; !slices.Equal(got, want) {
+	if got := terms(entries); !slices.Equal(got, want) {
 		t.Errorf("in the log: %v, want %v", got, want)
 	}
 	for i, e := range entries {
@@ -332,6 +318,44 @@ func testFenceInTransaction(t *testing.T, c *cluster.Cluster) {
 			t.Errorf("offset %d is an old owner's, after %+v", e.offset, entries[i-1])
 		}
 	}
+}
+
+func fenceInTransaction(t *testing.T, c *cluster.Cluster, topic, what string, first bool, name string) {
+	ctx := withTimeout(t)
+	old, _ := writer(t, c, "in-transaction")
+	if err := old.Do(ctx, line(topic, "before-"+name, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := old.client.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := produce(ctx, old.client, []*kgo.Record{line(topic, "old", 1)}); err != nil {
+		t.Fatal(err)
+	}
+	current, _ := writer(t, c, "in-transaction")
+	write := func(n int) {
+		t.Helper()
+		if err := current.Do(ctx, line(topic, "after-"+name, n)); err != nil {
+			t.Errorf("the current writer: %v", err)
+		}
+	}
+	if !first {
+		write(0)
+	}
+	var err error
+	switch what {
+	case "commit":
+		err = old.client.EndTransaction(ctx, kgo.TryCommit)
+	case "produce":
+		err = produce(ctx, old.client, []*kgo.Record{line(topic, "old", 2)})
+	case "abort":
+		err = old.client.EndTransaction(ctx, kgo.TryAbort)
+	}
+	if !fenced(err) {
+		t.Errorf("the old owner: %v", err)
+	}
+	write(1)
+	write(2)
 }
 
 func testWriter(t *testing.T, c *cluster.Cluster) {
@@ -389,7 +413,7 @@ func testPrepareAndConfirm(t *testing.T, c *cluster.Cluster) {
 			t.Errorf("in the log: %v", got)
 		}
 		if prepared == 1 {
-			evict(ctx, t, c, l.topic)
+			evict(t, c, l.topic)
 		}
 		return nil
 	}
@@ -415,28 +439,43 @@ func testPrepareAndConfirm(t *testing.T, c *cluster.Cluster) {
 	}
 }
 
-// evict puts the members of a group out of it, as the broker does with those it does
-// not hear from.
-func evict(ctx context.Context, t *testing.T, c *cluster.Cluster, group string) {
+// members returns the ids of the members of a group.
+func members(t *testing.T, c *cluster.Cluster, group string) (ids []string) {
 	t.Helper()
 	client, err := c.Client()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	describe := kmsg.NewPtrDescribeGroupsRequest()
-	describe.Groups = []string{group}
-	described, err := describe.RequestWith(ctx, client)
-	if err != nil || len(described.Groups) != 1 || len(described.Groups[0].Members) != 1 {
-		t.Fatalf("%+v, %v", described, err)
+	req := kmsg.NewPtrDescribeGroupsRequest()
+	req.Groups = []string{group}
+	resp, err := req.RequestWith(t.Context(), client)
+	if err != nil || len(resp.Groups) != 1 {
+		t.Fatalf("describing group %s: %+v, %v", group, resp, err)
 	}
-	leave := kmsg.NewPtrLeaveGroupRequest()
-	leave.Group = group
-	member := kmsg.NewLeaveGroupRequestMember()
-	member.MemberID = described.Groups[0].Members[0].MemberID
-	leave.MemberID, leave.Members = member.MemberID, append(leave.Members, member)
-	if resp, err := leave.RequestWith(ctx, client); err != nil || resp.ErrorCode != 0 {
-		t.Fatalf("%+v, %v", resp, err)
+	for _, m := range resp.Groups[0].Members {
+		ids = append(ids, m.MemberID)
+	}
+	return ids
+}
+
+// evict puts the members of a group out of it, as the broker does with those it does
+// not hear from.
+func evict(t *testing.T, c *cluster.Cluster, group string) {
+	t.Helper()
+	client, err := c.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for _, id := range members(t, c, group) {
+		req := kmsg.NewPtrLeaveGroupRequest()
+		member := kmsg.NewLeaveGroupRequestMember()
+		member.MemberID = id
+		req.Group, req.MemberID, req.Members = group, id, append(req.Members, member)
+		if resp, err := req.RequestWith(t.Context(), client); err != nil || resp.ErrorCode != 0 {
+			t.Errorf("evicting %s: %+v, %v", id, resp, err)
+		}
 	}
 }
 
@@ -460,7 +499,7 @@ func testEnds(t *testing.T, c *cluster.Cluster) {
 	err := l.Run(ctx, func(leading context.Context, w *Writer) error {
 		switch len(causes) {
 		case 0:
-			evict(ctx, t, c, l.topic)
+			evict(t, c, l.topic)
 		case 1:
 			writer(t, c, "ends")
 			if err := w.Do(leading, line(l.topic, "zombie", 0)); !errors.Is(err, ErrFenced) {
