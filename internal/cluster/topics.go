@@ -99,6 +99,8 @@ func (c *Cluster) EnsureTopic(ctx context.Context, want Topic) (info TopicInfo, 
 // ErrNoTopic is wrapped by errors about a topic that does not exist.
 var ErrNoTopic = errors.New("no such topic")
 
+var errStillThere = errors.New("it is still there")
+
 // Topic returns what the cluster says of a topic, once each partition has a
 // leader.
 func (c *Cluster) Topic(ctx context.Context, name string) (TopicInfo, error) {
@@ -204,7 +206,8 @@ func (c *Cluster) MaxMessageBytes(ctx context.Context, topic string) (int32, err
 	return int32(n), nil
 }
 
-// DeleteTopics deletes topics; those that are gone already are no error.
+// DeleteTopics deletes topics and waits until they are gone: brokers learn of it
+// after the controller has answered. Those that are gone already are no error.
 func (c *Cluster) DeleteTopics(ctx context.Context, names ...string) error {
 	replies, err := c.admin.DeleteTopics(ctx, names...)
 	if err != nil {
@@ -213,6 +216,18 @@ func (c *Cluster) DeleteTopics(ctx context.Context, names ...string) error {
 	for _, r := range replies.Sorted() {
 		if r.Err != nil && !errors.Is(r.Err, kerr.UnknownTopicOrPartition) {
 			return fmt.Errorf("deleting topic %s on cluster %s: %w", r.Topic, c.Name, r.Err)
+		}
+	}
+	for _, name := range names {
+		err := retry(ctx, func() error {
+			_, err := c.Topic(ctx, name)
+			if err == nil {
+				return errStillThere
+			}
+			return err
+		}, errStillThere)
+		if !errors.Is(err, ErrNoTopic) {
+			return fmt.Errorf("waiting until topic %s is gone from cluster %s: %w", name, c.Name, err)
 		}
 	}
 	return nil
