@@ -32,20 +32,26 @@ func New(cfg Config, home *cluster.Cluster) (*Service, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	rules := Rules{Window: cfg.Window, Grace: cfg.Grace, MaxDelay: cfg.MaxDelay}
+	s := &Service{cfg: cfg, home: home, rejected: map[string]int{}}
+	s.ledger = s.newLedger()
+	return s, nil
+}
+
+func (s *Service) newLedger() *Ledger {
+	rules := Rules{Window: s.cfg.Window, Grace: s.cfg.Grace, MaxDelay: s.cfg.MaxDelay}
 	var paths []Path
-	for _, r := range cfg.Routes {
+	for _, r := range s.cfg.Routes {
 		p := Path{Topic: r.Topic}
 		for _, t := range r.Tiers {
 			p.Tiers = append(p.Tiers, t.Cluster.Name)
 			p.Streams = append(p.Streams, t.Stream)
 		}
 		paths = append(paths, p)
-		if r.Tiers[0].Cluster != home {
-			rules.ClockSkew = cfg.ClockSkew
+		if r.Tiers[0].Cluster != s.home {
+			rules.ClockSkew = s.cfg.ClockSkew
 		}
 	}
-	return &Service{cfg: cfg, home: home, ledger: NewLedger(rules, paths...), rejected: map[string]int{}}, nil
+	return NewLedger(rules, paths...)
 }
 
 // source is a topic that facts come from.
@@ -76,6 +82,9 @@ func (s *Service) sources() []source {
 // Run rebuilds the ledger from the topics, then counts and judges until ctx
 // ends. ready is called once the ledger is rebuilt.
 func (s *Service) Run(ctx context.Context, ready func()) error {
+	s.mu.Lock()
+	s.ledger = s.newLedger() // a run that failed has left the last one half-way
+	s.mu.Unlock()
 	sources := s.sources()
 	next := make([]cluster.Offsets, len(sources))
 	for i, src := range sources {

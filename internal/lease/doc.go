@@ -9,9 +9,10 @@
 //  2. Fence: initialise the producer id, now, not at the first transaction (between
 //     the two an old owner's commits would succeed). From here on the epochs before
 //     ours are refused by the coordinator, which has aborted what they had open, and
-//     by every partition. It is done twice: a Kafka 4 coordinator takes an EndTxn
-//     under the epoch just before the current one for the repetition of one that it
-//     has answered, and so the last owner must be two epochs behind.
+//     by every partition. It is done twice: a coordinator may take an EndTxn under
+//     the epoch just before the current one for the repetition of one that it has
+//     answered (KIP-890), and answer with the current epoch; the embedded engine
+//     does. So the last owner must be two epochs behind.
 //  3. Prepare: the caller reads its topics to the high watermark. Nothing that it
 //     reads can be followed by more of an old owner's.
 //  4. Confirm that the group still takes us for its member, by committing an offset

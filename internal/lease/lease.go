@@ -197,7 +197,7 @@ func (l *Lease) term(parent context.Context, lead func(context.Context, *Writer)
 	if err != nil {
 		return err
 	}
-	defer member.Close() // leaves the group
+	defer member.Close()             // leaves the group
 	member.PauseFetchTopics(l.topic) // it is not for reading
 
 	var polling sync.WaitGroup

@@ -208,7 +208,11 @@ func testTakeover(t *testing.T, c *cluster.Cluster) {
 		}
 		leaders = append(leaders, leader)
 		start(fmt.Sprint("newcomer-", round))
-		waitUntil(t, "four members", func() bool { return len(members(t, c, "_weir.lease.takeover")) == 4 })
+		wantMembers := len(contenders)
+		waitUntil(t, "the newcomer's joining", func() bool {
+			ids, state := members(t, c, "_weir.lease.takeover")
+			return len(ids) == wantMembers && state == "Stable"
+		})
 		if info := waitForLeader(t, contenders, leader); info.URL != "http://"+leader || time.Since(info.Since) > time.Minute {
 			t.Errorf("the leader is said to be %+v", info)
 		}
@@ -439,8 +443,8 @@ func testPrepareAndConfirm(t *testing.T, c *cluster.Cluster) {
 	}
 }
 
-// members returns the ids of the members of a group.
-func members(t *testing.T, c *cluster.Cluster, group string) (ids []string) {
+// members returns the ids of the members of a group, and its state.
+func members(t *testing.T, c *cluster.Cluster, group string) (ids []string, state string) {
 	t.Helper()
 	client, err := c.Client()
 	if err != nil {
@@ -456,7 +460,7 @@ func members(t *testing.T, c *cluster.Cluster, group string) (ids []string) {
 	for _, m := range resp.Groups[0].Members {
 		ids = append(ids, m.MemberID)
 	}
-	return ids
+	return ids, resp.Groups[0].State
 }
 
 // evict puts the members of a group out of it, as the broker does with those it does
@@ -468,7 +472,8 @@ func evict(t *testing.T, c *cluster.Cluster, group string) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	for _, id := range members(t, c, group) {
+	ids, _ := members(t, c, group)
+	for _, id := range ids {
 		req := kmsg.NewPtrLeaveGroupRequest()
 		member := kmsg.NewLeaveGroupRequestMember()
 		member.MemberID = id
