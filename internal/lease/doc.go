@@ -38,8 +38,8 @@
 //   - The connection breaks during a commit and the outcome stays unknown: the term
 //     ends with [ErrLost]. Whoever leads next, this process or another, reads in
 //     step 3 what became of it. A writer never initialises itself anew.
-//   - The broker is away: nobody leads for longer than a write may take (10 s); the
-//     group continues, or assigns anew, when it is back.
+//   - The broker is away: a write that has begun fails after 10 s, which ends the
+//     term; the group goes on, or assigns anew, when it is back.
 //
 // # Guarantee
 //

@@ -49,5 +49,9 @@ func decodeInfo(b []byte) (Info, error) {
 	if j.Holder == "" {
 		return Info{}, fmt.Errorf("decoding the leader record: it names no holder")
 	}
-	return Info{j.Holder, j.URL, j.Since}, nil
+	since := j.Since.UTC()
+	if y := since.Year(); y < 0 || y > 9999 { // which JSON can not say again
+		return Info{}, fmt.Errorf("decoding the leader record: since year %d", y)
+	}
+	return Info{j.Holder, j.URL, since}, nil
 }

@@ -45,6 +45,7 @@ func TestInfoGolden(t *testing.T) {
 func TestDecodeInfoRefuses(t *testing.T) {
 	for _, text := range []string{
 		``, `null`, `{}`, `[]`, `{"v":1}`, `{"v":2,"holder":"a"}`, `{"holder":"a"}`, `{"v":1,"holder":"a","since":"yesterday"}`, `{"v":1,"holder":"a"`, `{"v":1,"holder":7}`,
+		`{"v":1,"holder":"a","since":"9999-12-31T23:59:59-14:00"}`, `{"v":1,"holder":"a","since":"0000-01-01T00:00:00+14:00"}`,
 	} {
 		if info, err := decodeInfo([]byte(text)); err == nil {
 			t.Errorf("%s reads as %+v", text, info)

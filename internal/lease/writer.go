@@ -12,7 +12,8 @@ import (
 )
 
 var (
-	// ErrFenced says that somebody else has taken the lease, as the broker tells it.
+	// ErrFenced says that somebody else has taken the lease, as the broker tells it;
+	// or that the broker has given up a write of ours, which took longer than 10 s.
 	ErrFenced = errors.New("fenced: another has taken the lease")
 	// ErrLost says that the lease is gone: the group gave it to another, or has
 	// forgotten us, or a write ended in a way that leaves its outcome open.

@@ -339,7 +339,7 @@ func testBefore1970(t *testing.T, c tiers) {
 	moon := time.Date(1969, 7, 20, 20, 17, 40, 0, time.UTC)
 	err := newClient(t, c.from).ProduceSync(t.Context(), &kgo.Record{Topic: "sixties", Timestamp: moon}).FirstErr()
 	if err != nil {
-		t.Skipf("SKIPPED: this engine takes no time before 1970: %v", err)
+		t.Skipf("by design: this engine takes no time before 1970: %v", err)
 	}
 	c.run(t, Config{Stream: "sixties", Topics: []string{"sixties"}}, 1)
 	c.wantSame(t, "sixties")
@@ -705,7 +705,7 @@ const childEnv = "WEIR_TEST_MIRROR_CHILD"
 func TestKilledChild(t *testing.T) {
 	args := strings.Split(os.Getenv(childEnv), " ")
 	if len(args) != 4 {
-		t.Skip("only for the test that kills it")
+		return // testKilled runs it
 	}
 	go func() {
 		io.Copy(io.Discard, os.Stdin) // until the parent ends

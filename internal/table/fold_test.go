@@ -64,7 +64,7 @@ func record(line string, offset int64) *kgo.Record {
 		r.ProducerID, _ = strconv.ParseInt(words[1], 10, 64)
 		attrs.Transactional, attrs.Control = true, true
 		marker.Type = map[string]kmsg.ControlRecordKeyType{
-			"commit": kmsg.ControlRecordKeyTypeCommit, "abort": kmsg.ControlRecordKeyTypeAbort, "other": kmsg.ControlRecordKeyTypeLeaderChange,
+			"commit": kmsg.ControlRecordKeyTypeCommit, "abort": kmsg.ControlRecordKeyTypeAbort, "other": kmsg.ControlRecordKeyTypeSnapshotHeader,
 		}[words[0]]
 		r.Key = marker.AppendTo(nil)
 	default:

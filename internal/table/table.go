@@ -249,6 +249,27 @@ func (t *Table[K, V]) report(f *fold[K, V], err error) {
 	}
 }
 
+// Sync returns when the table has read what its topic holds now, to the high
+// watermark: what others put before, and for the new holder of a lease all that
+// earlier holders committed. Run has to run.
+func (t *Table[K, V]) Sync(ctx context.Context) error {
+	ends, err := t.cluster.EndOffsets(ctx, t.cfg.Topic)
+	if err == nil {
+		err = t.await(ctx, func() (bool, error) {
+			for p, end := range ends {
+				if t.fold.next[p] < end {
+					return false, nil
+				}
+			}
+			return true, nil
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("catching up with table %s: %w", t.cfg.Topic, err)
+	}
+	return nil
+}
+
 // Get returns the value of a key and its version.
 func (t *Table[K, V]) Get(key K) (Entry[V], bool) {
 	t.mu.RLock()
