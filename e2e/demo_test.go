@@ -178,6 +178,18 @@ func TestDemoLongLines(t *testing.T) {
 	})
 }
 
+// An input without records is a good one: nothing to say of it.
+func TestDemoEmptyInput(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "empty.log")
+	if err := os.WriteFile(log, []byte("no log line\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r, _ := runDemo(t, 0, "--input", log, "--listen", "127.0.0.1:0")
+	if r.Records != 0 || r.Unparsed != 1 || len(r.Windows) != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestDemoRefuses(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -188,6 +200,9 @@ func TestDemoRefuses(t *testing.T) {
 	wantError(t, `address already in use.*--listen`, "demo", "--exit", "--listen", taken.Addr().String())
 	wantError(t, `fullest window .* has \d+ records`, "demo", "--exit", "--drop", "100000")
 	wantError(t, `no broker answers at 127.0.0.1:1\b`, "demo", "--exit", "--bootstrap", "local=127.0.0.1:1", "--listen", "127.0.0.1:0")
+	wantError(t, `begin with _`, "demo", "--exit", "--topic", "_schemas")
+	wantError(t, `a topic's name has`, "demo", "--exit", "--topic", "a/b")
+	wantError(t, `HOST:PORT`, "demo", "--exit", "--listen", "nonsense")
 	wantError(t, `nothing to clean.*--data or --bootstrap`, "demo", "--clean")
 	wantError(t, `clusters are local and aggregate`, "demo", "--bootstrap", "east=127.0.0.1:1")
 	wantError(t, `is weir running`, "audit", "status", "--server", "http://127.0.0.1:1")

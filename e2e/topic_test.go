@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -37,6 +38,20 @@ func TestMirroredTopic(t *testing.T) {
 				t.Errorf("weir audit status: exit code %d\n%s%s", code, out, stderr)
 			}
 			wantError(t, `"nothing" is not audited.*page-views`, "audit", "status", "nothing", "--server", p.url(t))
+		})
+		t.Run("garbage", func(t *testing.T) {
+			garbage := filepath.Join(t.TempDir(), "garbage")
+			if err := os.WriteFile(garbage, []byte("no page view\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if _, stderr, code := run(t, "produce", "page-views", garbage, "--bootstrap", aggregate); code != 0 {
+				t.Fatal(stderr)
+			}
+			p.wait(t, "page view not shown")
+			var views struct{ Views []any }
+			if fetch(t, p.url(t)+"/api/v1/demo/views", &views); len(views.Views) != 5 {
+				t.Errorf("%d views are shown, want 5", len(views.Views))
+			}
 		})
 		p.signal(syscall.SIGINT)
 		if code := p.cmd.ProcessState.ExitCode(); code != 0 {

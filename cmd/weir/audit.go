@@ -42,8 +42,12 @@ func (c *auditStatusCmd) Run(ctx context.Context, s *streams) error {
 		path += "/" + url.PathEscape(c.Topic) + "/windows"
 	}
 	raw, err := web.Get(ctx, c.Server+path)
-	if err != nil {
-		return fmt.Errorf("asking %s: %w; is weir running there? name another with --server", c.Server, err)
+	var answer *web.Error
+	switch {
+	case errors.As(err, &answer):
+		return answer
+	case err != nil:
+		return fmt.Errorf("asking %s: %w; is weir running there? name another with --server, like http://127.0.0.1:8080", c.Server, err)
 	}
 	var all audit.TopicList
 	var one audit.WindowList

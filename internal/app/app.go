@@ -257,8 +257,10 @@ func (h *House) work(ctx, servers context.Context, load func(context.Context, *H
 		err = load(loading, h)
 	}
 	stop()
-	if failed := h.group.Wait(); failed != nil {
-		return failed // the cause, where load saw only its context end
+	// A system's error is the cause, where load saw only its context end; unless it
+	// is about the end that we have just brought about.
+	if failed := h.group.Wait(); failed != nil && !errors.Is(failed, context.Canceled) {
+		return failed
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -88,6 +89,9 @@ func NewDemo(cfg DemoConfig) (*Demo, error) {
 			return nil, fmt.Errorf("--bootstrap %s=...: the demo's clusters are %s and %s", name, local, aggregate)
 		}
 	}
+	if err := checkTopicName(cfg.Topic); err != nil {
+		return nil, err
+	}
 	if cfg.Input != "" {
 		var err error
 		if d.input, err = demo.Open(cfg.Input); err != nil {
@@ -105,6 +109,19 @@ func NewDemo(cfg DemoConfig) (*Demo, error) {
 	}
 	return d, nil
 }
+
+// checkTopicName refuses what Kafka would, and topics that are not for events.
+func checkTopicName(name string) error {
+	if !topicName.MatchString(name) || name == "." || name == ".." {
+		return fmt.Errorf("--topic %q: a topic's name has 1 to 249 letters, digits, dots, dashes and underscores", name)
+	}
+	if strings.HasPrefix(name, "_") {
+		return fmt.Errorf("--topic %s: names that begin with _ are for topics that programs keep their state in; choose another", name)
+	}
+	return nil
+}
+
+var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 
 func (d *Demo) planFaults() error {
 	if d.cfg.Drop == 0 && d.cfg.Duplicate == 0 {
@@ -306,7 +323,7 @@ func (d *Demo) load(ctx context.Context, h *House) (Result, error) {
 	stop()
 	<-shown
 	if p := load.Progress(); p.Unknown > 0 {
-		fmt.Fprintf(d.notes, "%d page views of unknown outcome, the first: %v\n", p.Unknown, p.UnknownCause)
+		fmt.Fprintf(d.notes, "page views of unknown outcome: %d, the first: %v\n", p.Unknown, p.UnknownCause)
 	}
 	result := d.result(h)
 	if ctx.Err() != nil && !d.cfg.Exit {
@@ -344,7 +361,7 @@ func (d *Demo) follow(h *House, schemas *serde.Registry) error {
 	if err != nil {
 		return err
 	}
-	views := demo.NewViews(consumer)
+	views := demo.NewViews(consumer, d.cfg.Log)
 	views.Register(h.Web.API())
 	h.Go(consumer.Run)
 	h.Go(views.Run)

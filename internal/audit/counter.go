@@ -25,6 +25,7 @@ type counter struct {
 	// Owned by run.
 	id         wire.TopicID
 	partitions map[int32]*counting
+	cells      int // in all partitions
 }
 
 // counting is what one partition has shown since the last row.
@@ -70,16 +71,35 @@ func (c *counter) run(ctx context.Context, info cluster.TopicInfo, from cluster.
 		if err := fetchError(fetches); err != nil {
 			return fmt.Errorf("counting %s on %s: %w", c.topic, c.cluster.Name, err)
 		}
-		fetches.EachRecord(c.count)
+		for records := fetches.RecordIter(); !records.Done(); {
+			if c.count(records.Next()); c.cells < maxCells {
+				continue
+			}
+			if err := c.write(ctx, rows); err != nil {
+				return ignoreEnd(ctx, err)
+			}
+		}
 		if time.Now().Before(due) {
 			continue
 		}
-		if err := c.write(ctx, rows); err != nil && ctx.Err() == nil {
-			return err
+		if err := c.write(ctx, rows); err != nil {
+			return ignoreEnd(ctx, err)
 		}
 		due = time.Now().Add(c.interval)
 	}
 	return nil
+}
+
+// maxCells bounds the cells of one record of counts, so that it stays below every
+// broker's limit: at most some 60 bytes each.
+const maxCells = 8192
+
+// ignoreEnd returns no error if it came because ctx has ended.
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // fetchError returns the first error that is not about the end of the poll.
@@ -134,6 +154,7 @@ func (c *counter) count(r *kgo.Record) {
 	if cell == nil {
 		cell = &wire.Cell{Start: key.start, Run: key.run}
 		n.cells[key] = cell
+		c.cells++
 	}
 	cell.Totals.Add(wire.Fingerprint(r.Key, r.Value, raw), len(r.Key)+len(r.Value))
 	cell.MaxSeq = max(cell.MaxSeq, stamp.Seq)
@@ -164,6 +185,7 @@ func (c *counter) write(ctx context.Context, rows *kgo.Client) error {
 		return fmt.Errorf("writing counts of %s on %s: %w", c.topic, c.cluster.Name, err)
 	}
 	for _, row := range counts.Rows {
+		c.cells -= len(row.Cells)
 		c.partitions[row.Partition] = &counting{from: row.To, to: row.To, cells: map[cellKey]*wire.Cell{}}
 	}
 	return nil

@@ -22,7 +22,7 @@ const (
 // lockDir makes the directory and locks it until the returned file is closed or the process ends, however it ends.
 func lockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, fmt.Errorf("making data directory: %w", err)
+		return nil, fmt.Errorf("making data directory: %w; choose one that can be made and written", err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o640)
 	if err != nil {

@@ -134,7 +134,7 @@ func (c *Cluster) Client(opts ...kgo.Opt) (*kgo.Client, error) {
 	base := append(c.Opts(),
 		kgo.ClientID("weir"),
 		kgo.MetadataMinAge(metadataMinAge),
-		kgo.WithLogger(kslog.New(slog.New(atLeast{c.cfg.Log.Handler(), slog.LevelWarn}).With("cluster", c.Name))),
+		kgo.WithLogger(kslog.New(slog.New(atLeast{c.cfg.Log.Handler(), slog.LevelError}).With("cluster", c.Name))),
 	)
 	client, err := kgo.NewClient(append(base, opts...)...)
 	if err != nil {

@@ -58,6 +58,10 @@ func (l *Load) Progress() Progress {
 // client, so that windows close one by one.
 func (l *Load) Run(ctx context.Context) error {
 	l.begin()
+	// What is under way when ctx ends may still land.
+	sending, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(landing, abandon) })()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	limit := rate.NewLimiter(rate.Inf, 1)
@@ -84,7 +88,7 @@ func (l *Load) Run(ctx context.Context) error {
 		}
 		outcomes.Add(1)
 		record := &kgo.Record{Topic: l.Topic, Key: []byte(view.Client), Value: value, Timestamp: view.At}
-		l.Client.Produce(ctx, record, func(_ *kgo.Record, err error) {
+		l.Client.Produce(sending, record, func(_ *kgo.Record, err error) {
 			defer outcomes.Done()
 			if err := l.note(view, err); err != nil {
 				cancel(err)
@@ -97,6 +101,9 @@ func (l *Load) Run(ctx context.Context) error {
 	defer l.mu.Unlock()
 	return errors.Join(l.failed, err)
 }
+
+// landing is how long records under way have when the load is stopped.
+const landing = 5 * time.Second
 
 func (l *Load) begin() {
 	l.mu.Lock()

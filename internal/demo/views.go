@@ -3,7 +3,7 @@ package demo
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 
@@ -17,6 +17,7 @@ const lastViews = 5
 // them: by client.Poll, decoded by the schema that the registry has.
 type Views struct {
 	client *client.Client
+	log    *slog.Logger
 
 	mu   sync.Mutex // guards last
 	last []SeenView // newest first
@@ -30,14 +31,15 @@ type SeenView struct {
 }
 
 // NewViews returns what follows the topic that c consumes.
-func NewViews(c *client.Client) *Views { return &Views{client: c} }
+func NewViews(c *client.Client, log *slog.Logger) *Views { return &Views{client: c, log: log} }
 
-// Run follows the topic until ctx ends.
+// Run follows the topic until ctx ends. A record that can not be shown is left
+// out, and said: the page goes on.
 func (v *Views) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		batch := v.client.Poll(ctx)
 		for _, err := range batch.Errors {
-			return err
+			v.log.Warn("page views not shown", "error", err)
 		}
 		records := batch.Records
 		for _, r := range records[max(0, len(records)-lastViews):] {
@@ -47,7 +49,8 @@ func (v *Views) Run(ctx context.Context) error {
 			}
 			view, err := viewOf(decoded, err)
 			if err != nil {
-				return fmt.Errorf("showing the last page views: %w", err)
+				v.log.Warn("page view not shown", "error", err)
+				continue
 			}
 			v.mu.Lock()
 			v.last = slices.Insert(v.last, 0, SeenView{r.Partition, r.Offset, view})

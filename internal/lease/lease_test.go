@@ -271,7 +271,7 @@ func writer(t *testing.T, c *cluster.Cluster, name string) (w *Writer, lost cont
 func testFence(t *testing.T, c *cluster.Cluster) {
 	ctx := withTimeout(t)
 	topic := newLog(t, c, "fence")
-	writer(t, c, "fence") // an owner that wrote nothing
+	writer(t, c, "fence")            // an owner that wrote nothing
 	idle, _ := writer(t, c, "other") // of another lease
 	if err := idle.Do(ctx, line(topic, "idle", 0)); err != nil {
 		t.Fatal(err)

@@ -249,7 +249,7 @@ func TestFranzClient(t *testing.T) {
 		t.Errorf("subjects: %v, %v", names, err)
 	}
 	_, err = cl.RegisterSchema(ctx, "a/b c", sr.Schema{Schema: `"int"`}, -1, -1)
-	if e, ok := err.(*sr.ResponseError); !ok || e.StatusCode != 409 || e.ErrorCode != 40901 {
+	if e, ok := err.(*sr.ResponseError); !ok || e.StatusCode != 409 || e.ErrorCode != 409 {
 		t.Errorf("incompatible: %v", err)
 	}
 }

@@ -23,14 +23,18 @@ func (e *Error) Error() string { return e.Message }
 
 // refuse makes an Error whose status is the head of its code.
 func refuse(code int, format string, args ...any) *Error {
-	return &Error{Status: code / 100, Code: code, Message: fmt.Sprintf(format, args...)}
+	status := code
+	for status > 599 { // 40401 is a kind of 404; an incompatible schema is 409 by itself
+		status /= 10
+	}
+	return &Error{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
 const (
 	codeNoSubject    = 40401
 	codeNoVersion    = 40402
 	codeNoSchema     = 40403
-	codeIncompatible = 40901
+	codeIncompatible = 409
 	codeSchema       = 42201
 	codeVersion      = 42202
 	codePermission   = 42205

@@ -156,10 +156,10 @@ func TestPlanRefuses(t *testing.T) {
 	f(wire.SchemaValue{Subject: "s", Schema: record(""), Version: 3}, 42201, "previous version 1")
 	f(wire.SchemaValue{Subject: "ro", Schema: `"int"`}, 42205, "READONLY")
 
-	f(wire.SchemaValue{Subject: "s", Schema: record(fieldA + "," + fieldB)}, 40901, "b: ")
-	f(wire.SchemaValue{Subject: "s", Schema: record(`{"name":"a","type":"string"}`)}, 40901, "version 1, compatibility BACKWARD")
-	f(wire.SchemaValue{Subject: "j", Schema: `"int"`}, 40901, "JSON")
-	f(wire.SchemaValue{Subject: "broken", Schema: `"int"`}, 40901, "parsed")
+	f(wire.SchemaValue{Subject: "s", Schema: record(fieldA + "," + fieldB)}, 409, "b: ")
+	f(wire.SchemaValue{Subject: "s", Schema: record(`{"name":"a","type":"string"}`)}, 409, "version 1, compatibility BACKWARD")
+	f(wire.SchemaValue{Subject: "j", Schema: `"int"`}, 409, "JSON")
+	f(wire.SchemaValue{Subject: "broken", Schema: `"int"`}, 409, "parsed")
 
 	// What is stored is found, of whatever type, and nothing is written for it.
 	for _, cmd := range []wire.SchemaValue{
@@ -193,7 +193,7 @@ func TestCompatibilityLevels(t *testing.T) {
 		if len(warnings) > 0 {
 			t.Fatal(warnings)
 		}
-		if _, _, err := plan(t, s, "s", schema); (err == nil) != ok || !ok && code(err) != 40901 {
+		if _, _, err := plan(t, s, "s", schema); (err == nil) != ok || !ok && code(err) != 409 {
 			t.Errorf("%s: %s: %v", level, schema, err)
 		}
 		if _, _, err := plan(t, s, "elsewhere", `"int"`); err != nil {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -42,7 +43,11 @@ type Server struct {
 func New(cfg Config) (*Server, error) {
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("listening for HTTP on %s: %w; stop what listens there, or choose another address with --listen", cfg.Listen, err)
+		remedy := "write the address as HOST:PORT, like 127.0.0.1:8080"
+		if errors.Is(err, syscall.EADDRINUSE) {
+			remedy = "stop what listens there, or choose another address with --listen or web.listen"
+		}
+		return nil, fmt.Errorf("listening for HTTP on %s: %w; %s", cfg.Listen, err, remedy)
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

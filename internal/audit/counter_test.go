@@ -1,0 +1,85 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weirhq/weir/internal/broker/brokertest"
+	"github.com/weirhq/weir/internal/cluster"
+	"github.com/weirhq/weir/internal/wire"
+)
+
+// However many windows an interval touches, each record of counts stays small,
+// and the rows follow each other.
+func TestCounterSplitsRows(t *testing.T) {
+	const records = 3*maxCells + 7
+	ctx := t.Context()
+	c, err := cluster.Connect(ctx, cluster.Config{Name: "local", Bootstrap: []string{brokertest.New(t).Addr()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	info, _, err := c.EnsureTopic(ctx, cluster.Topic{Name: "wide", Partitions: 2, Configs: cluster.Kept()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.EnsureTopic(ctx, CountsTopic()); err != nil {
+		t.Fatal(err)
+	}
+	producer, err := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	var batch []*kgo.Record
+	for i := range records {
+		batch = append(batch, &kgo.Record{Topic: "wide", Partition: int32(i % 2), Value: []byte("v"), Timestamp: time.UnixMilli(int64(i) * 600_000)})
+	}
+	if err := producer.ProduceSync(ctx, batch...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	n := &counter{topic: "wide", cluster: c, home: c, window: 10 * time.Minute, interval: 50 * time.Millisecond, log: slog.New(slog.DiscardHandler)}
+	counting, stop := context.WithTimeout(ctx, time.Minute)
+	ended := make(chan error, 1)
+	go func() { ended <- n.run(counting, info, nil) }()
+	next, seen, parts := cluster.Offsets{}, uint64(0), 0
+	done := errors.New("done")
+	follow := cluster.Offsets{}
+	for p := range CountsTopic().Partitions {
+		follow[p] = 0
+	}
+	err = c.Follow(counting, wire.CountsTopic, follow, func(rs []*kgo.Record) error {
+		for _, r := range rs {
+			parts++
+			counts, err := wire.ParseCounts(r.Value)
+			if err != nil {
+				return err
+			}
+			for _, row := range counts.Rows {
+				if row.From != next[row.Partition] {
+					t.Errorf("row of partition %d begins at %d, the last one ended at %d", row.Partition, row.From, next[row.Partition])
+				}
+				next[row.Partition] = row.To
+				for _, cell := range row.Cells {
+					seen += cell.Totals.Count
+				}
+			}
+		}
+		if seen >= records {
+			return done
+		}
+		return nil
+	})
+	stop()
+	if runErr := <-ended; !errors.Is(err, done) || runErr != nil {
+		t.Fatalf("after %d of %d records: %v; the counter: %v", seen, records, err, runErr)
+	}
+	if seen != records || parts < 3 {
+		t.Errorf("%d records in %d parts, want %d in at least 3", seen, parts, records)
+	}
+}
