@@ -44,7 +44,7 @@ func TestCluster(t *testing.T) {
 				test.body(t, c)
 			})
 		}
-	})
+	}, kafkatest.Version39)
 }
 
 func connect(t *testing.T, addr string) *Cluster {
