@@ -64,6 +64,7 @@ var only = map[string][]string{
 // pure files decide; they read no clock, no network and no log.
 var pure = []string{
 	"internal/audit/judge.go", "internal/audit/ledger.go", "internal/audit/evaluate.go", "internal/mirror/inflight.go",
+	"internal/cluster/snapshot.go", "internal/table/fold.go",
 	"internal/registry/state.go", "internal/registry/plan.go", "internal/registry/avro.go", "client/count.go",
 	"internal/demo/parse.go", "internal/demo/generate.go", "serde/framing.go", "serde/subject.go",
 }
