@@ -180,6 +180,15 @@ clusters:
 			t.Errorf("consume from %s gives %q\n%s", name, out, stderr)
 		}
 	}
+	for security, says := range map[string]string{
+		fmt.Sprintf("{tls: {ca: %s}, sasl: {mechanism: SCRAM-SHA-256, user: weir, password: wrong}}", ca): `refused user weir`,
+		`{sasl: {mechanism: SCRAM-SHA-256, user: weir, password: river}}`:                                 `speaks TLS; set tls`,
+		fmt.Sprintf("{tls: {ca: %s}}", ca):                                                                `set sasl`,
+		"{tls: {ca: /no/such.pem}}":                                                                       `/no/such\.pem`,
+	} {
+		bad := configure(t, fmt.Sprintf("home: s\nclusters: {s: {bootstrap: [%s], security: %s}}\n", secure.Bootstrap(), security))
+		wantError(t, says, "topics", "list", "-c", bad)
+	}
 	plain.KillBroker(3)
 	eventually(t, "a killed broker shows", func() bool {
 		c := cluster("plain")
