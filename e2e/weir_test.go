@@ -100,6 +100,8 @@ type process struct {
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(weir, args...), ended: make(chan struct{}), more: make(chan struct{})}
+	// What a killed one leaves behind goes with the test.
+	p.cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
 	r, w := io.Pipe()
 	p.cmd.Stdout, p.cmd.Stderr = w, w
 	if err := p.cmd.Start(); err != nil {

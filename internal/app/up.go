@@ -36,7 +36,7 @@ func (a *App) Greet(out io.Writer) {
 	}
 	addrs, _ := a.Bootstrap(a.cfg.Home)
 	fmt.Fprintf(out, `Ctrl-C stops. Try next:
-  seq 10 | weir produce numbers --bootstrap %[1]s
+  seq 10 | weir produce numbers --create --bootstrap %[1]s
   weir consume numbers --bootstrap %[1]s
   curl %[2]s/api/v1/clusters
 `, strings.Join(addrs, ","), a.URL())
