@@ -122,11 +122,7 @@ func (l *ledger) enter(topic string) (sequence uint64, err error) {
 }
 
 func (l *ledger) key(topic string, at int64) cellKey {
-	n := at / l.window
-	if at%l.window < 0 {
-		n--
-	}
-	return cellKey{topic, n * l.window}
+	return cellKey{topic, wire.WindowStart(at, l.window)}
 }
 
 // count adds one record to a cell.

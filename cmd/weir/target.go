@@ -33,6 +33,21 @@ func (t *target) connect(ctx context.Context) (c *cluster.Cluster, embedded bool
 	return c, embedded, err
 }
 
+// snapshot connects and asks the cluster for all that it says of itself. The
+// caller closes the cluster.
+func (t *target) snapshot(ctx context.Context) (*cluster.Cluster, *cluster.Snapshot, error) {
+	c, _, err := t.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := c.Refresh(ctx, nil)
+	if err != nil {
+		c.Close()
+		return nil, nil, err
+	}
+	return c, s, nil
+}
+
 func (t *target) find() (cfg cluster.Config, embedded bool, err error) {
 	if t.Bootstrap != "" {
 		if t.Cluster != "" {

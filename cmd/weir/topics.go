@@ -30,15 +30,11 @@ type topicsListCmd struct {
 
 // Run runs the command.
 func (c *topicsListCmd) Run(ctx context.Context, s *streams) error {
-	cl, _, err := c.connect(ctx)
+	cl, snapshot, err := c.snapshot(ctx)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	snapshot, err := cl.Refresh(ctx, nil)
-	if err != nil {
-		return err
-	}
 	rows := []app.TopicRow{}
 	for i := range snapshot.Topics {
 		t := &snapshot.Topics[i]
@@ -96,15 +92,11 @@ type topicsDescribeCmd struct {
 
 // Run runs the command.
 func (c *topicsDescribeCmd) Run(ctx context.Context, s *streams) error {
-	cl, _, err := c.connect(ctx)
+	cl, snapshot, err := c.snapshot(ctx)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	snapshot, err := cl.Refresh(ctx, nil)
-	if err != nil {
-		return err
-	}
 	topic := snapshot.Topic(c.Topic)
 	if topic == nil {
 		return fmt.Errorf("topic %s on cluster %s: %w; weir topics list shows what there is", c.Topic, cl.Name, cluster.ErrNoTopic)
@@ -164,15 +156,11 @@ type topicsDeleteCmd struct {
 
 // Run runs the command.
 func (c *topicsDeleteCmd) Run(ctx context.Context, s *streams) error {
-	cl, _, err := c.connect(ctx)
+	cl, snapshot, err := c.snapshot(ctx)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	snapshot, err := cl.Refresh(ctx, nil)
-	if err != nil {
-		return err
-	}
 	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "DELETE TOPIC\tPARTITIONS\tRECORDS\tSIZE")
 	for _, name := range c.Topics {

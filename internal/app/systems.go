@@ -65,9 +65,7 @@ func (h *House) build() (err error) {
 		return err
 	}
 	for name, s := range sorted(cfg.Mirror.Streams) {
-		if err := h.buildStream(name, s); err != nil {
-			return err
-		}
+		h.buildStream(name, s)
 	}
 	if h.console, err = console.New(console.Config{API: h.Web.InProcess(), Log: cfg.Log}); err != nil {
 		return err
@@ -130,12 +128,9 @@ func (h *House) buildAudit() error {
 	return nil
 }
 
-func (h *House) buildStream(name string, s StreamFile) error {
+func (h *House) buildStream(name string, s StreamFile) {
 	from, to := h.Clusters[s.From], h.Clusters[s.To]
 	cfg := mirror.Config{Stream: name, Topics: s.Topics, Hook: h.app.cfg.Hook, Log: h.app.cfg.Log}
-	if _, err := mirror.New(cfg, from, to); err != nil {
-		return err
-	}
 	h.add("mirror "+name, []*cluster.Cluster{from, to}, func(ctx context.Context, ready func()) error {
 		if err := h.Ensure(ctx, to, mirror.PositionsTopic()); err != nil {
 			return err
@@ -147,7 +142,6 @@ func (h *House) buildStream(name string, s StreamFile) error {
 		ready()
 		return m.Run(ctx)
 	})
-	return nil
 }
 
 // start starts the systems under h.group. A strict app first waits for all

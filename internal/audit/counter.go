@@ -149,7 +149,7 @@ func (c *counter) count(r *kgo.Record) {
 	if err != nil {
 		stamp = wire.Stamp{} // no stamp, or none of ours
 	}
-	key := cellKey{windowStart(r.Timestamp.UnixMilli(), c.window.Milliseconds()), stamp.Run}
+	key := cellKey{wire.WindowStart(r.Timestamp.UnixMilli(), c.window.Milliseconds()), stamp.Run}
 	cell := n.cells[key]
 	if cell == nil {
 		cell = &wire.Cell{Start: key.start, Run: key.run}
@@ -199,14 +199,4 @@ func stampOf(r *kgo.Record) []byte {
 		}
 	}
 	return nil
-}
-
-// windowStart returns the start of the window that holds the event time at; both
-// in ms.
-func windowStart(at, window int64) int64 {
-	n := at / window
-	if at%window < 0 {
-		n--
-	}
-	return n * window
 }

@@ -83,7 +83,7 @@ type copyOf struct {
 func read(ctx context.Context, c *cluster.Cluster, topic string, s Span, start, window int64) ([]copyOf, error) {
 	var copies []copyOf
 	err := c.ReadRange(ctx, topic, s.From, s.To, func(r *kgo.Record) error {
-		if windowStart(r.Timestamp.UnixMilli(), window) == start {
+		if wire.WindowStart(r.Timestamp.UnixMilli(), window) == start {
 			copies = append(copies, newCopy(r))
 		}
 		return nil

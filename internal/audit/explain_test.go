@@ -202,8 +202,8 @@ func TestCopyName(t *testing.T) {
 
 func TestWindowStart(t *testing.T) {
 	for _, c := range []struct{ at, want int64 }{{0, 0}, {1, 0}, {599_999, 0}, {600_000, 600_000}, {-1, -600_000}, {-600_000, -600_000}, {-600_001, -1_200_000}} {
-		if got := windowStart(c.at, 600_000); got != c.want {
-			t.Errorf("windowStart(%d) = %d, want %d", c.at, got, c.want)
+		if got := wire.WindowStart(c.at, 600_000); got != c.want {
+			t.Errorf("WindowStart(%d) = %d, want %d", c.at, got, c.want)
 		}
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/weirhq/weir/internal/wire"
 )
 
 // Input is an access log that can be read any number of times: a file as it was
@@ -166,8 +168,7 @@ func (in Input) Survey(window time.Duration) (Survey, error) {
 // Window returns the start of the window that at lies in, in ms since the epoch.
 // Windows of a size (whole ms, above 0) are aligned to the epoch.
 func Window(at time.Time, size time.Duration) int64 {
-	ms, step := at.UnixMilli(), size.Milliseconds()
-	return ms - ((ms%step)+step)%step // %'s sign is that of ms, which is below 0 before 1970
+	return wire.WindowStart(at.UnixMilli(), size.Milliseconds())
 }
 
 // NoWindow stands for a window that isn't there: no window starts there.
