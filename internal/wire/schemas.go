@@ -17,9 +17,8 @@ import (
 // under it deletes nothing. encoding/json escapes <, >, &, U+2028 and U+2029,
 // which Jackson leaves alone; hence the writers by hand.
 
-// The key types of `_schemas` that weir understands. Others (CONTEXT, ASSOC)
-// belong to registries that know more than we do: they parse, and are left
-// where they are.
+// The key types of `_schemas` that weir understands. Others (ASSOC) belong to
+// registries that know more than we do: they parse, and are left where they are.
 const (
 	SchemasSchema        = "SCHEMA"
 	SchemasConfig        = "CONFIG"
@@ -27,6 +26,7 @@ const (
 	SchemasDeleteSubject = "DELETE_SUBJECT"
 	SchemasClearSubject  = "CLEAR_SUBJECT"
 	SchemasNoop          = "NOOP"
+	SchemasContext       = "CONTEXT"
 )
 
 // SchemasKey is the key of a `_schemas` record.
@@ -37,6 +37,8 @@ type SchemasKey struct {
 	// Global: the subject is null or absent, as in the CONFIG of the whole registry.
 	Global  bool
 	Version int // SCHEMA only, from 1
+	// Tenant and Context are of CONTEXT only, such as "default" and ".ctx".
+	Tenant, Context string
 	// Magic is read and not judged: SCHEMA has 1, except in old topics; the rest 0.
 	Magic int
 }
@@ -48,18 +50,25 @@ func ParseSchemasKey(b []byte) (SchemasKey, error) {
 	err := eachMember("_schemas key", b, func(name string, raw json.RawMessage) error {
 		switch name {
 		case "keytype":
-			return json.Unmarshal(raw, &k.Type)
+			return readString(raw, &k.Type)
 		case "subject":
 			k.Global = isNull(raw)
 			k.Subject = ""
-			return json.Unmarshal(raw, &k.Subject)
+			return readString(raw, &k.Subject)
 		case "version":
 			return json.Unmarshal(raw, &k.Version)
 		case "magic":
 			return json.Unmarshal(raw, &k.Magic)
+		case "tenant":
+			return readString(raw, &k.Tenant)
+		case "context":
+			return readString(raw, &k.Context)
 		}
 		return nil
 	})
+	if k.Type != SchemasContext {
+		k.Tenant, k.Context = "", ""
+	}
 	switch {
 	case err != nil:
 		return SchemasKey{}, err
@@ -77,6 +86,13 @@ func ParseSchemasKey(b []byte) (SchemasKey, error) {
 func AppendSchemasKey(dst []byte, k SchemasKey) []byte {
 	dst = append(dst, `{"keytype":`...)
 	dst = AppendJacksonString(dst, k.Type)
+	if k.Type == SchemasContext {
+		dst = append(dst, `,"tenant":`...)
+		dst = AppendJacksonString(dst, k.Tenant)
+		dst = append(dst, `,"context":`...)
+		dst = AppendJacksonString(dst, k.Context)
+		return append(dst, `,"magic":0}`...)
+	}
 	if !k.Global {
 		dst = append(dst, `,"subject":`...)
 		dst = AppendJacksonString(dst, k.Subject)
@@ -126,18 +142,18 @@ func ParseSchemaValue(b []byte) (SchemaValue, error) {
 	err := eachMember("_schemas SCHEMA value", b, func(name string, raw json.RawMessage) error {
 		switch name {
 		case "subject":
-			return json.Unmarshal(raw, &v.Subject)
+			return readString(raw, &v.Subject)
 		case "version":
 			return json.Unmarshal(raw, &v.Version)
 		case "id":
 			return json.Unmarshal(raw, &v.ID)
 		case "schemaType":
-			return json.Unmarshal(raw, &v.SchemaType)
+			return readString(raw, &v.SchemaType)
 		case "references":
 			v.References = nil
 			return json.Unmarshal(raw, &v.References)
 		case "schema":
-			return json.Unmarshal(raw, &v.Schema)
+			return readString(raw, &v.Schema)
 		case "deleted":
 			return json.Unmarshal(raw, &v.Deleted)
 		case "md5":
@@ -215,7 +231,7 @@ func AppendSchemaValue(dst []byte, v SchemaValue) []byte {
 func ParseSchemasConfig(b []byte) (level string, err error) {
 	err = eachMember("_schemas CONFIG value", b, func(name string, raw json.RawMessage) error {
 		if name == "compatibilityLevel" {
-			return json.Unmarshal(raw, &level)
+			return readString(raw, &level)
 		}
 		return nil
 	})
@@ -226,7 +242,7 @@ func ParseSchemasConfig(b []byte) (level string, err error) {
 func ParseSchemasMode(b []byte) (mode string, err error) {
 	err = eachMember("_schemas MODE value", b, func(name string, raw json.RawMessage) error {
 		if name == "mode" {
-			return json.Unmarshal(raw, &mode)
+			return readString(raw, &mode)
 		}
 		return nil
 	})
@@ -243,39 +259,6 @@ func ParseSchemasDelete(b []byte) (version int, err error) {
 		return nil
 	})
 	return version, err
-}
-
-// eachMember calls fn for the members of the JSON object that b is, in order
-// and with their exact names (encoding/json's structs match any case).
-func eachMember(what string, b []byte, fn func(name string, raw json.RawMessage) error) error {
-	fail := func(err error) error { return fmt.Errorf("%w %s: %v", ErrMalformed, what, err) }
-	d := json.NewDecoder(bytes.NewReader(b))
-	if t, err := d.Token(); err != nil {
-		return fail(err)
-	} else if t != json.Delim('{') {
-		return fail(fmt.Errorf("not a JSON object"))
-	}
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return fail(err)
-		}
-		var raw json.RawMessage
-		if err := d.Decode(&raw); err != nil {
-			return fail(err)
-		}
-		name, _ := t.(string)
-		if err := fn(name, raw); err != nil {
-			return fail(fmt.Errorf("%s: %w", name, err))
-		}
-	}
-	if _, err := d.Token(); err != nil {
-		return fail(err)
-	}
-	if rest := bytes.TrimSpace(b[d.InputOffset():]); len(rest) > 0 {
-		return fail(fmt.Errorf("%d trailing bytes", len(rest)))
-	}
-	return nil
 }
 
 func isNull(raw json.RawMessage) bool { return string(raw) == "null" }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 var schemasKeys = []SchemasKey{
@@ -23,6 +24,7 @@ var schemasKeys = []SchemasKey{
 	{Type: SchemasDeleteSubject, Subject: "s"},
 	{Type: SchemasClearSubject, Subject: "s"},
 	{Type: SchemasNoop, Global: true},
+	{Type: SchemasContext, Tenant: "default", Context: ".c", Global: true},
 }
 
 var schemasValues = []SchemaValue{
@@ -42,7 +44,16 @@ func schemasGolden() []byte {
 	for _, v := range schemasValues {
 		b = append(AppendSchemaValue(b, v), '\n')
 	}
-	return b
+	for _, c := range schemasSettings {
+		b = append(AppendSchemasSetting(b, c), '\n')
+	}
+	for _, m := range schemasModes {
+		b = append(AppendSchemasModeValue(b, m), '\n')
+	}
+	b = append(AppendSchemasDelete(b, "s", 3), '\n')
+	b = append(AppendSchemasClear(b, "s"), '\n')
+	b = append(AppendSchemasClear(b, ""), '\n')
+	return append(AppendSchemasContextValue(b, "default", ".c"), '\n')
 }
 
 func TestSchemasGolden(t *testing.T) {
@@ -119,7 +130,7 @@ func TestSchemasKeyForms(t *testing.T) {
 	f(`{"keytype":"CONFIG","subject":null,"magic":0}`, SchemasKey{Type: SchemasConfig, Global: true})
 	f(`{"keytype":"CONFIG","magic":0}`, SchemasKey{Type: SchemasConfig, Global: true})
 	f(" {\"keytype\" : \"MODE\", \"subject\" : \"\"}\n", SchemasKey{Type: SchemasMode})
-	f(`{"keytype":"CONTEXT","tenant":"t","context":".c","magic":0}`, SchemasKey{Type: "CONTEXT", Global: true})
+	f(`{"keytype":"CONTEXT","tenant":"t","context":".c","magic":0}`, SchemasKey{Type: SchemasContext, Tenant: "t", Context: ".c", Global: true})
 	f(`{"keytype":"NOOP","Subject":"another name","magic":0}`, SchemasKey{Type: SchemasNoop, Global: true})
 }
 
@@ -231,6 +242,18 @@ func FuzzSchemas(f *testing.F) {
 		if v, err := ParseSchemaValue(b); err == nil {
 			again, err := ParseSchemaValue(AppendSchemaValue(nil, v))
 			if diff := cmp.Diff(v, again); err != nil || diff != "" {
+				t.Fatalf("%v, (-want +got):\n%s", err, diff)
+			}
+		}
+		if c, err := ParseSchemasSetting(b); err == nil {
+			again, err := ParseSchemasSetting(AppendSchemasSetting(nil, c))
+			if diff := cmp.Diff(c, again, cmpopts.EquateEmpty()); err != nil || diff != "" {
+				t.Fatalf("%v, (-want +got):\n%s", err, diff)
+			}
+		}
+		if m, err := ParseSchemasModeValue(b); err == nil {
+			again, err := ParseSchemasModeValue(AppendSchemasModeValue(nil, m))
+			if diff := cmp.Diff(m, again); err != nil || diff != "" {
 				t.Fatalf("%v, (-want +got):\n%s", err, diff)
 			}
 		}

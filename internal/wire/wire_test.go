@@ -73,6 +73,13 @@ var formats = []struct {
 		}
 		return v, v.Append(nil), err
 	}},
+	{"leader", leader, leader.Append(nil), func(b []byte) (any, []byte, error) {
+		v, err := ParseLeader(b)
+		if err != nil {
+			return v, nil, err
+		}
+		return v, v.Append(nil), err
+	}},
 	{"position", position, position.Append(nil), func(b []byte) (any, []byte, error) { v, err := ParsePosition(b); return v, v.Append(nil), err }},
 }
 
