@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -145,6 +146,18 @@ func testEnsureTopic(t *testing.T, c *Cluster) {
 	}
 	_, _, err := c.EnsureTopic(ctx, Topic{Name: "none", Partitions: 0})
 	wantError(t, err, "creating topic none on cluster local")
+	for _, name := range []string{"", ".", "..", "a b", "naïve", "a/b", "a\nb", strings.Repeat("x", 250)} {
+		_, created, err := c.EnsureTopic(ctx, Topic{Name: name, Partitions: 1})
+		wantError(t, err, "creating topic "+strconv.Quote(name), "letters, digits")
+		if created {
+			t.Errorf("%q was created", name)
+		}
+	}
+	for _, name := range []string{"...", "_A-z.09", strings.Repeat("x", 249)} {
+		if _, _, err := c.EnsureTopic(ctx, Topic{Name: name, Partitions: 1}); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func testMissingTopic(t *testing.T, c *Cluster) {

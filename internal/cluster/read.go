@@ -10,6 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/weirhq/weir/internal/invariant"
 )
 
 // GapError says that a log does not hold the offset at which reading was to
@@ -25,7 +27,7 @@ type GapError struct {
 func (e *GapError) Error() string {
 	what := "its records were deleted"
 	if e.Offset > e.End {
-		what = "the log was truncated"
+		what = "it never was, or the log was truncated"
 	}
 	return fmt.Sprintf("%s/%d: offset %d is not in the log [%d, %d): %s", e.Topic, e.Partition, e.Offset, e.Start, e.End, what)
 }
@@ -184,11 +186,15 @@ func consume(topic string, rp *kmsg.FetchResponseTopicPartition, next Offsets, f
 	fp, after := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
 		Topic: topic, Partition: rp.Partition, Offset: next[rp.Partition], KeepControlRecords: optionsOf(opts).control,
 	}, rp, kgo.DefaultDecompressor(), nil)
+	at := next[rp.Partition]
 	for _, r := range fp.Records {
+		invariant.Check(r.Offset >= at, "%s/%d: offset %d where %d is the next", topic, r.Partition, r.Offset, at)
 		if err := fn(r); err != nil {
 			return err
 		}
+		at = r.Offset + 1
 	}
+	invariant.Check(after >= at || fp.Err != nil, "%s/%d: going on at %d would give %d again", topic, rp.Partition, after, at-1)
 	next[rp.Partition] = max(next[rp.Partition], after)
 	return fp.Err
 }

@@ -95,11 +95,10 @@ func refreshUntil(t *testing.T, c *Cluster, s *Snapshot, done func(*Snapshot) bo
 	}
 }
 
-func TestRefreshWhileBrokersFail(t *testing.T) {
-	if testing.Short() {
-		t.Skip("NO REAL KAFKA: -short is set")
-	}
-	kafka := kafkatest.Start(t, kafkatest.Brokers(3), kafkatest.Racks("a", "b", "c"), kafkatest.LogDirs(2))
+func TestRefreshWhileBrokersFail(t *testing.T) { eachKafka(t, testRefreshWhileBrokersFail) }
+
+func testRefreshWhileBrokersFail(t *testing.T, version kafkatest.Option) {
+	kafka := kafkatest.Start(t, version, kafkatest.Brokers(3), kafkatest.Racks("a", "b", "c"), kafkatest.LogDirs(2))
 	const timeout = 4 * time.Second
 	c, err := Connect(t.Context(), Config{Name: "east", Bootstrap: strings.Split(kafka.Bootstrap(), ","), BrokerTimeout: timeout})
 	if err != nil {

@@ -153,7 +153,7 @@ func (s Security) refusal(ctx context.Context, bootstrap []string, err error) er
 	var unknownCA x509.UnknownAuthorityError
 	var badName x509.HostnameError
 	var certificate *tls.CertificateVerificationError
-	var alert tls.AlertError
+	alert := alertOf(err)
 	var closed *kgo.ErrFirstReadEOF
 	switch {
 	case s.SASL != nil && errors.Is(err, kerr.SaslAuthenticationFailed):
@@ -169,8 +169,8 @@ func (s Security) refusal(ctx context.Context, bootstrap []string, err error) er
 		return fmt.Errorf("its certificate is for another name: use the address that it names, or set tls.server_name (%w)", badName)
 	case errors.As(err, &certificate):
 		return fmt.Errorf("its certificate is not valid (%w)", certificate)
-	case s.TLS != nil && errors.As(err, &alert):
-		return fmt.Errorf("it ended the TLS handshake: it may want a certificate of ours, see tls.cert and tls.key (%w)", alert)
+	case s.TLS != nil && alert != nil:
+		return s.TLS.refusal(alert)
 	}
 	switch addr, speaks := probe(ctx, bootstrap); {
 	case addr == "":
@@ -188,6 +188,26 @@ func (s Security) refusal(ctx context.Context, bootstrap []string, err error) er
 	return nil
 }
 
+// refusal says what to do about the TLS alert of a broker.
+func (t TLS) refusal(alert error) error {
+	switch certificate := strings.Contains(alert.Error(), "certificate"); {
+	case certificate && t.Cert != "":
+		return fmt.Errorf("it does not take our certificate: set tls.cert and tls.key to one that is signed by an authority that it trusts (%w)", alert)
+	case certificate:
+		return fmt.Errorf("it wants a certificate of ours: set tls.cert and tls.key (%w)", alert)
+	}
+	return fmt.Errorf("it ended the TLS handshake: it may want a certificate of ours by tls.cert and tls.key, or TLS older than 1.2 (%w)", alert)
+}
+
+// alertOf returns the TLS alert by which the other side has ended a connection, nil
+// if it did not. crypto/tls has no type for it: tls.AlertError is of QUIC alone.
+func alertOf(err error) error {
+	if remote := new(net.OpError); errors.As(err, &remote) && remote.Op == "remote error" {
+		return remote
+	}
+	return nil
+}
+
 // probe greets each address by TLS until one tells by its reaction whether it
 // speaks that. addr is empty if none does.
 func probe(ctx context.Context, bootstrap []string) (addr string, speaks bool) {
@@ -200,10 +220,9 @@ func probe(ctx context.Context, bootstrap []string) (addr string, speaks bool) {
 		}
 		err = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx) // nothing is sent over it
 		conn.Close()
-		var alert tls.AlertError
 		var notTLS tls.RecordHeaderError
 		switch {
-		case err == nil, errors.As(err, &alert):
+		case err == nil, alertOf(err) != nil:
 			return addr, true
 		case errors.As(err, &notTLS), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 			return addr, false

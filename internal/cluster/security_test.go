@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,13 +62,23 @@ func TestSecurity(t *testing.T) {
 		testSecurity(t, start(kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}), kfake.EnableSASL(),
 			kfake.Superuser("SCRAM-SHA-256", user, password), kfake.Superuser("PLAIN", user, password)), ca, "closed the connection when user %s logged in with %s", io.EOF)
 	})
-	t.Run("kafka", func(t *testing.T) {
-		if testing.Short() {
-			t.Skip("NO REAL KAFKA: -short is set")
-		}
-		kafka := kafkatest.Start(t, kafkatest.TLS(), kafkatest.SASL(user, password))
+	eachKafka(t, func(t *testing.T, version kafkatest.Option) {
+		kafka := kafkatest.Start(t, version, kafkatest.TLS(), kafkatest.SASL(user, password))
 		testSecurity(t, kafka.Bootstrap(), write(t, kafka.CA()), "it refused user %s with %s", kerr.SaslAuthenticationFailed)
 	})
+}
+
+// eachKafka runs body once per version of real Kafka, by the names of
+// kafkatest.EachEngine.
+func eachKafka(t *testing.T, body func(t *testing.T, version kafkatest.Option)) {
+	for name, version := range map[string]string{"kafka": kafkatest.Version, "kafka-" + kafkatest.Version39: kafkatest.Version39} {
+		t.Run(name, func(t *testing.T) {
+			if testing.Short() {
+				t.Skip("NO REAL KAFKA: -short is set")
+			}
+			body(t, kafkatest.AtVersion(version))
+		})
+	}
 }
 
 // testSecurity also takes how the engine refuses a user.
@@ -151,17 +163,103 @@ func TestSecurityWithoutTLS(t *testing.T) {
 			_, err := Connect(t.Context(), Config{Name: "east", Bootstrap: []string{addr}, Security: test.security})
 			wantError(t, err, "connecting to cluster east", test.says)
 		}
-	})
-	t.Run("user wanted", func(t *testing.T) {
-		if testing.Short() {
-			t.Skip("NO REAL KAFKA: -short is set")
-		}
-		addr := kafkatest.Start(t, kafkatest.SASL(user, password)).Bootstrap()
+	}, kafkatest.Version39)
+}
+
+func TestSecurityUserWanted(t *testing.T) {
+	t.Parallel()
+	eachKafka(t, func(t *testing.T, version kafkatest.Option) {
+		addr := kafkatest.Start(t, version, kafkatest.SASL(user, password)).Bootstrap()
 		_, err := Connect(t.Context(), Config{Name: "east", Bootstrap: []string{addr}})
 		wantError(t, err, "connecting to cluster east", "the broker at "+addr, "set sasl")
 		_, err = Connect(t.Context(), Config{Name: "east", Bootstrap: []string{addr}, Security: Security{SASL: &SASL{User: user, Password: password}}})
 		wantError(t, err, "connecting to cluster east", "does not take sasl.mechanism SCRAM-SHA-512")
 	})
+}
+
+// The broker wants to see a certificate of ours.
+func TestSecurityClientCertificate(t *testing.T) {
+	t.Parallel()
+	eachKafka(t, func(t *testing.T, version kafkatest.Option) {
+		kafka := kafkatest.Start(t, version, kafkatest.ClientCertificates())
+		ca := write(t, kafka.CA())
+		cert, key := kafka.ClientCertificate()
+		known := TLS{CA: ca, Cert: write(t, cert), Key: write(t, key)}
+		stranger, strangerKey := strangerPair(t)
+		connect := func(security Security) (*Cluster, error) {
+			return Connect(t.Context(), Config{Name: "east", Bootstrap: []string{kafka.Bootstrap()}, Security: security})
+		}
+		c, err := connect(Security{TLS: &known})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		checkConnected(t, c)
+		for _, test := range []struct {
+			tls  *TLS
+			says []string
+		}{
+			{&TLS{CA: ca}, []string{"wants a certificate of ours", "tls.cert and tls.key"}},
+			{&TLS{CA: ca, Cert: stranger, Key: strangerKey}, []string{"does not take our certificate", "tls.cert"}},
+			{nil, []string{"the broker at " + kafka.Bootstrap() + " speaks TLS; set tls"}},
+			{&TLS{Cert: known.Cert, Key: known.Key}, []string{"signed by nobody that we trust", "set tls.ca"}},
+		} {
+			began := time.Now()
+			_, err := connect(Security{TLS: test.tls})
+			wantError(t, err, append(test.says, "connecting to cluster east")...)
+			if took := time.Since(began); took > connectTimeout+probeTimeout+5*time.Second {
+				t.Errorf("%v took %v", test.tls, took)
+			}
+		}
+	})
+}
+
+// Older TLS says during the handshake what it does not like.
+func TestSecurityAlerts(t *testing.T) {
+	cert, ca := certificate(t)
+	for _, test := range []struct {
+		server *tls.Config
+		tls    *TLS
+		says   string
+	}{
+		{&tls.Config{MaxVersion: tls.VersionTLS12, ClientAuth: tls.RequireAnyClientCert}, &TLS{CA: ca}, "it may want a certificate of ours by tls.cert"},
+		{&tls.Config{MaxVersion: tls.VersionTLS12, ClientAuth: tls.RequireAnyClientCert}, nil, "speaks TLS; set tls"},
+		{&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, &TLS{CA: ca}, "or TLS older than 1.2"},
+	} {
+		test.server.Certificates = []tls.Certificate{cert}
+		ln, err := tls.Listen("tcp", "127.0.0.1:0", test.server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var serving sync.WaitGroup
+		serving.Go(func() {
+			for {
+				conn, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				conn.(*tls.Conn).Handshake()
+				conn.Close()
+			}
+		})
+		_, err = Connect(t.Context(), Config{Name: "east", Bootstrap: []string{ln.Addr().String()}, Security: Security{TLS: test.tls}})
+		wantError(t, err, "connecting to cluster east", test.says)
+		ln.Close()
+		serving.Wait()
+	}
+}
+
+// strangerPair is a certificate by an authority of its own, and its key.
+func strangerPair(t *testing.T) (cert, key string) {
+	t.Helper()
+	s := httptest.NewTLSServer(nil)
+	defer s.Close()
+	der, err := x509.MarshalPKCS8PrivateKey(s.TLS.Certificates[0].PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return write(t, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})),
+		write(t, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
 // Whoever does not answer at all is not called a plain-text broker.

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/weirhq/weir/internal/invariant"
 	"github.com/weirhq/weir/internal/wire"
 )
 
@@ -217,6 +218,7 @@ func build(prev *Snapshot, meta *kmsg.MetadataResponse, controller int32, answer
 	b.settings(configs)
 	b.missing()
 	b.blame(answers)
+	invariant.Check(slices.IsSortedFunc(b.s.Brokers, func(x, y BrokerState) int { return int(x.ID) - int(y.ID) }), "brokers are looked up by id, but are %v", b.s.Brokers)
 	return b.s
 }
 
@@ -288,6 +290,8 @@ func (b *builder) topics(meta *kmsg.MetadataResponse) {
 		t.Partitions = b.s.Partitions[first:len(b.s.Partitions):len(b.s.Partitions)]
 		slices.SortFunc(t.Partitions, func(x, y PartitionState) int { return int(x.ID) - int(y.ID) })
 	}
+	// Had the rows moved to a larger array, the topics would keep the old ones.
+	invariant.Check(len(b.s.Partitions) == partitions && len(sizes) == 0, "%d partitions counted, %d there; %d sizes left over", partitions, len(b.s.Partitions), len(sizes))
 }
 
 // remember takes what old knew until something newer is told.

@@ -74,6 +74,9 @@ const maxReplication = 3
 // partition has a leader. created says whether this call made it. A topic that
 // exists otherwise than wanted is an error that names the difference.
 func (c *Cluster) EnsureTopic(ctx context.Context, want Topic) (info TopicInfo, created bool, err error) {
+	if err := checkName(want.Name); err != nil {
+		return TopicInfo{}, false, fmt.Errorf("creating topic %q on cluster %s: %w", want.Name, c.Name, err)
+	}
 	configs := make(map[string]*string, len(want.Configs))
 	for k, v := range want.Configs {
 		configs[k] = &v
@@ -94,6 +97,18 @@ func (c *Cluster) EnsureTopic(ctx context.Context, want Topic) (info TopicInfo, 
 		err = c.checkTopic(ctx, want, info)
 	}
 	return info, created, err
+}
+
+// checkName refuses the names that Apache Kafka refuses, also where another engine
+// would take them: org.apache.kafka.common.internals.Topic.
+func checkName(name string) error {
+	strange := func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r))
+	}
+	if name == "" || name == "." || name == ".." || len(name) > 249 || strings.ContainsFunc(name, strange) {
+		return errors.New("a topic's name is 1 to 249 letters, digits, dots, dashes and underscores, and not . or .. alone")
+	}
+	return nil
 }
 
 // ErrNoTopic is wrapped by errors about a topic that does not exist.

@@ -30,8 +30,8 @@ type Cluster struct {
 	t          testing.TB
 	opts       settings
 	javaOption string
-	ca         []byte
-	brokers    []*broker // by id-1
+	tls        certificates // zero without TLS
+	brokers    []*broker    // by id-1
 }
 
 type broker struct {
@@ -104,19 +104,20 @@ func start(t testing.TB, s settings, javaOption string) *Cluster {
 // format writes every broker's files and runs their formatters side by side.
 func (c *Cluster) format() {
 	c.t.Helper()
-	keystore := filepath.Join(c.t.TempDir(), "keystore.pem")
+	stores := c.t.TempDir()
+	keystore, truststore := filepath.Join(stores, "keystore.pem"), filepath.Join(stores, "truststore.pem")
 	if c.opts.tls {
-		ca, pem, err := newCertificates()
-		if err != nil {
+		var err error
+		if c.tls, err = newCertificates(); err != nil {
 			c.t.Fatalf("making certificates: %v", err)
 		}
-		c.ca = ca
-		c.write(keystore, string(pem))
+		c.write(keystore, string(c.tls.broker.key)+string(c.tls.broker.cert))
+		c.write(truststore, string(c.tls.ca))
 	}
 	var formats errgroup.Group
 	id := randomID()
 	for _, b := range c.brokers {
-		c.write(b.path("server.properties"), c.opts.properties(b, c.brokers, keystore))
+		c.write(b.path("server.properties"), c.opts.properties(b, c.brokers, keystore, truststore))
 		c.write(b.path("log4j2.properties"), log4j2)
 		c.write(b.path("log4j.properties"), log4j)
 		args := []string{"format", "-t", id, "-c", b.path("server.properties")}
@@ -149,7 +150,10 @@ func (c *Cluster) Bootstrap() string {
 func (c *Cluster) Addr(id int32) string { return c.one(id)[0].addr }
 
 // CA is the certificate, in PEM, that clients must trust: nil without TLS.
-func (c *Cluster) CA() []byte { return c.ca }
+func (c *Cluster) CA() []byte { return c.tls.ca }
+
+// ClientCertificate is a certificate, in PEM, that clients may show, and its private key: nil without TLS.
+func (c *Cluster) ClientCertificate() (cert, key []byte) { return c.tls.client.cert, c.tls.client.key }
 
 // Stop shuts the brokers down cleanly.
 func (c *Cluster) Stop() {
@@ -263,8 +267,12 @@ func (c *Cluster) answers(ctx context.Context, b *broker) error {
 	}
 	if c.opts.tls {
 		pool := x509.NewCertPool()
-		pool.AppendCertsFromPEM(c.ca)
-		opts = append(opts, kgo.DialTLSConfig(&tls.Config{RootCAs: pool}))
+		pool.AppendCertsFromPEM(c.tls.ca)
+		pair, err := tls.X509KeyPair(c.ClientCertificate())
+		if err != nil {
+			return err
+		}
+		opts = append(opts, kgo.DialTLSConfig(&tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}}))
 	}
 	client, err := kgo.NewClient(opts...)
 	if err != nil {

@@ -2,9 +2,10 @@
 //
 // The jars come from Maven Central, once per machine and version, into the user's cache directory; KAFKA_HOME names an unpacked distribution
 // to use instead of Version. A cluster is one to three Java processes, each broker and controller in one, on free ports of 127.0.0.1 with
-// fresh directories. Options give it racks, several log directories, another version, and a listener with SASL, TLS or both; the brokers
-// talk among themselves on other listeners, in plain text. Each broker can be stopped, killed, paused, and started again on the same data and
-// ports. None outlives the test, nor the test binary however that ends, and a failed test prints the end of their logs.
+// fresh directories. Options give it racks, several log directories, another version, and a listener with SASL, TLS or both, which may ask for
+// client certificates; the brokers talk among themselves on other listeners, in plain text. Each broker can be stopped, killed, paused, and
+// started again on the same data and ports. None outlives the test, nor the test binary however that ends, and a failed test prints the end
+// of their logs.
 //
 // Without Java, or without jars and Maven, a test that asks for a cluster is skipped and says what to install; with CI=true it fails.
 //

@@ -15,6 +15,7 @@ type settings struct {
 	logDirs        int      // per broker
 	user, password string   // no SASL while empty
 	tls            bool
+	clientAuth     bool // with tls only
 }
 
 // Brokers sets the number of brokers, 1 to 3; their node ids count from 1. Each is a voter of the one KRaft quorum: three survive the loss
@@ -34,6 +35,9 @@ func SASL(user, password string) Option {
 
 // TLS makes clients use TLS, and trust CA.
 func TLS() Option { return func(s *settings) { s.tls = true } }
+
+// ClientCertificates makes clients use TLS too, and show a certificate of the same authority: Cluster.ClientCertificate is one.
+func ClientCertificates() Option { return func(s *settings) { s.tls, s.clientAuth = true, true } }
 
 // AtVersion sets the version of Apache Kafka: Version or Version39.
 func AtVersion(version string) Option { return func(s *settings) { s.version = version } }
@@ -80,7 +84,7 @@ log.cleaner.dedupe.buffer.size=8388608
 
 // properties is the server.properties of b, one of all. Clients have a listener of their own, so that the brokers among themselves need
 // neither passwords nor certificates.
-func (s *settings) properties(b *broker, all []*broker, keystore string) string {
+func (s *settings) properties(b *broker, all []*broker, keystore, truststore string) string {
 	var text strings.Builder
 	set := func(key string, value any) { fmt.Fprintf(&text, "%s=%v\n", key, value) }
 
@@ -119,6 +123,11 @@ func (s *settings) properties(b *broker, all []*broker, keystore string) string 
 	if s.tls {
 		set("listener.name.client.ssl.keystore.type", "PEM")
 		set("listener.name.client.ssl.keystore.location", keystore)
+	}
+	if s.clientAuth {
+		set("listener.name.client.ssl.client.auth", "required")
+		set("listener.name.client.ssl.truststore.type", "PEM")
+		set("listener.name.client.ssl.truststore.location", truststore)
 	}
 	return text.String()
 }

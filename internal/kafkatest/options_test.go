@@ -202,6 +202,22 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+func TestClientCertificates(t *testing.T) {
+	skipIfShort(t)
+	t.Parallel()
+	cluster := kafkatest.Start(t, kafkatest.ClientCertificates())
+	pair, err := tls.X509KeyPair(cluster.ClientCertificate())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(cluster.CA())
+	wantAccess(t, cluster, "certificate", kgo.DialTLSConfig(&tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}}))
+	if err := ping(t, cluster, withTLS(t, cluster)); err == nil {
+		t.Error("a client without a certificate got in")
+	}
+}
+
 // The oldest Kafka takes the same settings as the newest.
 func TestSASLOverTLSOnVersion39(t *testing.T) {
 	skipIfShort(t)

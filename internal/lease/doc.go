@@ -23,7 +23,7 @@
 // [Writer.Do] is the only way to write. A record that is not part of a transaction
 // is not fenced by step 2, so there is no way to write one. For the same reason no
 // topic needs to be fenced by itself: a transaction can not be committed under an
-// old epoch wherever its records lie.
+// old epoch wherever its records lie. [Committed] is how to read what was written.
 //
 // # Crash stories
 //

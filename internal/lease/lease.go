@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weirhq/weir/internal/cluster"
+	"github.com/weirhq/weir/internal/wire"
 )
 
 // Config says which lease, and for whom.
@@ -41,7 +42,7 @@ type Lease struct {
 	topic string // of the leader records, and the name of the group
 
 	mu     sync.Mutex // guards leader
-	leader *Info
+	leader *wire.Leader
 }
 
 // New returns a contender that does nothing until Run.
@@ -66,16 +67,22 @@ func New(cfg Config) (*Lease, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	cfg.Log = cfg.Log.With("lease", cfg.Name)
-	return &Lease{cfg: cfg, topic: "_weir.lease." + cfg.Name}, nil
+	return &Lease{cfg: cfg, topic: wire.LeaseTopic(cfg.Name)}, nil
+}
+
+// Topic is how the topic of a lease has to be kept, which Run creates if it is
+// missing.
+func Topic(name string) cluster.Topic {
+	return cluster.Topic{Name: wire.LeaseTopic(name), Partitions: 1, Configs: cluster.Compacted()}
 }
 
 // Leader returns who leads, as far as is known here: a leader that crashed is named
 // until the next one leads.
-func (l *Lease) Leader() (Info, bool) {
+func (l *Lease) Leader() (wire.Leader, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.leader == nil {
-		return Info{}, false
+		return wire.Leader{}, false
 	}
 	return *l.leader, true
 }
@@ -85,7 +92,7 @@ func (l *Lease) Leader() (Info, bool) {
 // ErrFenced or ErrLost, and then Run contends again. lead returns soon after. If lead
 // returns before, or Prepare fails, Run gives the lease up and returns that error.
 func (l *Lease) Run(ctx context.Context, lead func(ctx context.Context, w *Writer) error) error {
-	_, _, err := l.cfg.Cluster.EnsureTopic(ctx, cluster.Topic{Name: l.topic, Partitions: 1, Configs: cluster.Compacted()})
+	_, _, err := l.cfg.Cluster.EnsureTopic(ctx, Topic(l.cfg.Name))
 	if err == nil {
 		g, gctx := errgroup.WithContext(ctx)
 		gctx, cancel := context.WithCancel(gctx)
@@ -122,16 +129,16 @@ func (l *Lease) follow(ctx context.Context) error {
 // hear takes a leader record, of a transaction that may come to nothing: then the
 // next record names the real leader.
 func (l *Lease) hear(r *kgo.Record) {
-	if string(r.Key) != leaderKey {
+	if string(r.Key) != wire.LeaderKey {
 		return
 	}
-	var leader *Info
+	var leader *wire.Leader
 	if r.Value != nil {
-		info, err := decodeInfo(r.Value)
+		heard, err := wire.ParseLeader(r.Value)
 		if err != nil {
 			l.cfg.Log.Warn("who leads is not known", "offset", r.Offset, "err", err)
 		} else {
-			leader = &info
+			leader = &heard
 		}
 	}
 	l.mu.Lock()
@@ -239,15 +246,15 @@ func (l *Lease) own(ctx context.Context, member *kgo.Client, end context.CancelC
 	if err := l.confirm(ctx, member); err != nil {
 		return &termOver{fmt.Errorf("confirming that the group still has us: %w", err)}
 	}
-	info := Info{l.cfg.Holder, l.cfg.URL, time.Now()}
-	if err := w.Do(ctx, &kgo.Record{Topic: l.topic, Key: []byte(leaderKey), Value: info.encode()}); err != nil {
+	us := wire.Leader{Holder: l.cfg.Holder, URL: l.cfg.URL, Since: time.Now()}
+	if err := w.Do(ctx, &kgo.Record{Topic: l.topic, Key: []byte(wire.LeaderKey), Value: us.Append(nil)}); err != nil {
 		return &termOver{err}
 	}
 	l.cfg.Log.Info("leading", "holder", l.cfg.Holder)
 	err = because(ctx, lead(ctx, w))
 	if over := new(termOver); !errors.As(err, &over) {
 		// A farewell, not needed: the next leader's record would replace ours.
-		w.Do(context.WithoutCancel(ctx), &kgo.Record{Topic: l.topic, Key: []byte(leaderKey)})
+		w.Do(context.WithoutCancel(ctx), &kgo.Record{Topic: l.topic, Key: []byte(wire.LeaderKey)})
 	}
 	return err
 }

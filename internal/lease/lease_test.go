@@ -23,6 +23,7 @@ import (
 
 	"github.com/weirhq/weir/internal/cluster"
 	"github.com/weirhq/weir/internal/kafkatest"
+	"github.com/weirhq/weir/internal/wire"
 )
 
 // session is the least that brokers allow by default.
@@ -232,7 +233,7 @@ func testTakeover(t *testing.T, c *cluster.Cluster) {
 }
 
 // waitForLeader waits until everybody has heard of a leader.
-func waitForLeader(t *testing.T, contenders map[string]*contender, leader string) (info Info) {
+func waitForLeader(t *testing.T, contenders map[string]*contender, leader string) (info wire.Leader) {
 	t.Helper()
 	for _, l := range contenders {
 		waitUntil(t, "hearing of "+leader, func() bool {
@@ -488,6 +489,7 @@ func evict(t *testing.T, c *cluster.Cluster, group string) {
 func testEnds(t *testing.T, c *cluster.Cluster) {
 	ctx, cancel := context.WithCancel(withTimeout(t))
 	defer cancel()
+	topic := newLog(t, c, "ends")
 	l := newLease(t, c, "ends", "h")
 	if info, ok := l.Leader(); ok {
 		t.Errorf("before it runs: %+v", info)
@@ -515,6 +517,11 @@ func testEnds(t *testing.T, c *cluster.Cluster) {
 			cancel()
 		}
 		<-leading.Done()
+		// Last words are written, unless another has taken the lease.
+		last := w.Do(context.WithoutCancel(leading), line(topic, fmt.Sprint("term-", len(causes)), 0))
+		if fenced := len(causes) == 1; fenced != errors.Is(last, ErrFenced) || !fenced && last != nil {
+			t.Errorf("last words of term %d: %v", len(causes), last)
+		}
 		causes = append(causes, context.Cause(leading))
 		return leading.Err()
 	})
@@ -524,9 +531,12 @@ func testEnds(t *testing.T, c *cluster.Cluster) {
 	if len(causes) != 3 || !errors.Is(causes[0], ErrLost) || !errors.Is(causes[1], ErrFenced) || !errors.Is(causes[2], context.Canceled) {
 		t.Errorf("the terms ended with %v", causes)
 	}
+	if got := terms(readLog(t, c, topic)); !slices.Equal(got, []string{"term-0", "term-2"}) {
+		t.Errorf("last words: %v", got)
+	}
 	// It said farewell.
 	follower := newLease(t, c, "ends", "follower")
-	follower.leader = &Info{Holder: "stale"}
+	follower.leader = &wire.Leader{Holder: "stale"}
 	following, stop := context.WithCancel(withTimeout(t))
 	done := make(chan error, 1)
 	go func() { done <- follower.follow(following) }()

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/weirhq/weir/internal/cluster"
+	"github.com/weirhq/weir/internal/invariant"
 	"github.com/weirhq/weir/internal/wire"
 )
 
@@ -99,6 +100,7 @@ func (t *Table[K, V]) load(ctx context.Context) error {
 		return err
 	}
 	for p, at := range next { // behind the last record there may be offsets without one
+		invariant.Check(at >= f.next[p], "partition %d is read to %d and folded to %d", p, at, f.next[p])
 		f.next[p] = at
 	}
 	t.mu.Lock()
