@@ -26,8 +26,9 @@ const sendFor = 4 * time.Second
 func TestDemoKilled(t *testing.T) {
 	engines(t, func(t *testing.T, args []string) {
 		for range 3 {
-			p := start(t, append([]string{"demo", "--rate", "500"}, args...)...)
+			p := start(t, append([]string{"demo", "--rate", "200"}, args...)...)
 			p.wait(t, `(?m)^[1-9]\d* of \d+ page views sent`)
+			p.wait(t, `msg="mirror starts"`) // on existing clusters, once the session of the one before is over
 			select {
 			case <-time.After(sendFor):
 			case <-p.ended:

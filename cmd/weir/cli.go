@@ -28,9 +28,13 @@ type cli struct {
 	Up      upCmd      `cmd:"" help:"Run weir: with an embedded cluster, or on those that a file names."`
 	Demo    demoCmd    `cmd:"" help:"Send an access log through two tiers and prove that nothing was lost."`
 	Topics  topicsCmd  `cmd:"" help:"List, show, create and delete topics."`
+	Groups  groupsCmd  `cmd:"" help:"List, show, reset and delete consumer groups."`
+	Brokers brokersCmd `cmd:"" help:"List brokers, or show one."`
 	Produce produceCmd `cmd:"" help:"Send lines to a topic, one record per line."`
 	Consume consumeCmd `cmd:"" help:"Print the records of a topic."`
+	Records recordsCmd `cmd:"" help:"Show, find and follow the records of a topic."`
 	Audit   auditCmd   `cmd:"" help:"What audit says of the topics."`
+	Actions actionsCmd `cmd:"" help:"List the changes that were made through weir, or check their log."`
 	Config  configCmd  `cmd:"" help:"Check, print and explain configurations."`
 	Version versionCmd `cmd:"" help:"Print weir's version."`
 
@@ -38,7 +42,18 @@ type cli struct {
 	Complete   completeCmd   `cmd:"" hidden:""`
 }
 
-// io is where a command writes.
+// Help implements kong.HelpProvider.
+func (cli) Help() string {
+	return `Exit codes: 0 done, 1 an error, which stderr says in a line, 3 audit found records lost or duplicated, 4 audit is
+not sure yet.
+
+Examples:
+  weir demo
+  weir up
+  weir topics list --help`
+}
+
+// streams is where a command writes.
 type streams struct {
 	out, err io.Writer
 	log      *slog.Logger
@@ -65,8 +80,12 @@ func run(args []string, out, stderr io.Writer) (code int) {
 		panic(err) // the cli struct is wrong
 	}
 	defer func() {
-		if status, ok := recover().(exitCode); ok {
-			code = int(status)
+		switch panicked := recover().(type) {
+		case nil:
+		case exitCode:
+			code = int(panicked)
+		default:
+			panic(panicked)
 		}
 	}()
 	parsed, err := parser.Parse(args)

@@ -12,10 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.uber.org/goleak"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestParsePoint(t *testing.T) {
 	at := time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
@@ -121,38 +118,6 @@ func TestRecordPrinter(t *testing.T) {
 		p.flush()
 		if diff := cmp.Diff(want, b.String()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", format, diff)
-		}
-	}
-}
-
-func TestCompletions(t *testing.T) {
-	complete := func(words ...string) []string {
-		t.Helper()
-		var out, errs bytes.Buffer
-		if code := run(append([]string{"complete", "--"}, words...), &out, &errs); code != 0 {
-			t.Fatalf("complete %q: %s", words, &errs)
-		}
-		return strings.Fields(out.String())
-	}
-	for _, c := range []struct{ words, want string }{
-		{"d", "demo"},
-		{"topics ", "create delete describe list"},
-		{"topics de", "delete describe"},
-		{"consume --fo", "--follow"},
-		{"consume access -o x --out", "--output"},
-		{"consume access --output ", "json raw table"},
-		{"consume access --from ", ""},
-		{"compl", "completion"},
-		{"audit status --ser", "--server"},
-	} {
-		if diff := cmp.Diff(strings.Fields(c.want), complete(strings.Split(c.words, " ")...), cmp.Transformer("nil", func(s []string) []string { return append([]string{}, s...) })); diff != "" {
-			t.Errorf("%q (-want +got):\n%s", c.words, diff)
-		}
-	}
-	for shell := range completionScripts {
-		var out bytes.Buffer
-		if code := run([]string{"completion", shell}, &out, io.Discard); code != 0 || !strings.Contains(out.String(), "weir complete --") {
-			t.Errorf("completion %s: exit code %d\n%s", shell, code, &out)
 		}
 	}
 }

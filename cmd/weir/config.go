@@ -17,6 +17,15 @@ type configCheckCmd struct {
 	File string `arg:"" help:"Configuration file, YAML."`
 }
 
+// Help implements kong.HelpProvider.
+func (configCheckCmd) Help() string {
+	return `Settings of the environment, WEIR_..., are checked with it. No cluster is asked. Exit code 1 if something is wrong.
+
+Examples:
+  weir config check weir.yaml
+  weir config check weir.yaml && weir up -c weir.yaml`
+}
+
 // Run runs the command.
 func (c *configCheckCmd) Run(s *streams) error {
 	if _, _, err := (&configFile{Config: c.File}).load(); err != nil {
@@ -29,6 +38,16 @@ func (c *configCheckCmd) Run(s *streams) error {
 type configPrintCmd struct {
 	configFile `embed:""`
 	Output     string `short:"o" enum:"yaml,json" default:"yaml" help:"yaml, with origins as comments, or json."`
+}
+
+// Help implements kong.HelpProvider.
+func (configPrintCmd) Help() string {
+	return `Defaults, overridden by the file, overridden by the environment. Secrets are not printed.
+
+Examples:
+  weir config print
+  WEIR_WEB_LISTEN=127.0.0.1:9000 weir config print -c weir.yaml
+  weir config print -o json | jq '.'`
 }
 
 // Run runs the command.
@@ -46,6 +65,15 @@ func (c *configPrintCmd) Run(s *streams) error {
 
 type configReferenceCmd struct {
 	Output string `short:"o" enum:"markdown,yaml" default:"markdown" help:"markdown, or yaml: a file with all settings at their defaults."`
+}
+
+// Help implements kong.HelpProvider.
+func (configReferenceCmd) Help() string {
+	return `Each setting with its meaning, its default, and the variable that sets it.
+
+Examples:
+  weir config reference
+  weir config reference -o yaml > weir.yaml`
 }
 
 // Run runs the command.

@@ -25,7 +25,7 @@ type consumeCmd struct {
 	From      string `default:"start" placeholder:"start|end|TIME|P:O" help:"Where to begin: the start of the log, its end, a time (RFC 3339), or an offset of one partition."`
 	To        string `default:"end" placeholder:"end|TIME" help:"Where to stop: the end of the log as it is now, or a time (RFC 3339)."`
 	Follow    bool   `short:"f" help:"Go on after the end, until Ctrl-C."`
-	Partition int32  `short:"p" default:"-1" placeholder:"N" help:"Only this partition."`
+	Partition *int32 `short:"p" placeholder:"N" help:"Only this partition."`
 	Output    string `short:"o" enum:"raw,json,table" default:"raw" help:"raw: values, one per line; json: one object per line; table."`
 }
 
@@ -62,6 +62,9 @@ func (c *consumeCmd) Run(ctx context.Context, s *streams) error {
 	}
 	defer cl.Close()
 	begin, end, err := c.offsets(ctx, cl, from, to)
+	if errors.Is(err, cluster.ErrNoTopic) {
+		err = fmt.Errorf("%w; weir topics list shows what there is", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -78,6 +81,9 @@ func (c *consumeCmd) Run(ctx context.Context, s *streams) error {
 			return out.flush()
 		})
 	}
+	if gap := new(cluster.GapError); errors.As(err, &gap) {
+		err = fmt.Errorf("%w; weir topics describe %s shows what there is", err, c.Topic)
+	}
 	return errors.Join(err, out.flush())
 }
 
@@ -90,13 +96,13 @@ func (c *consumeCmd) offsets(ctx context.Context, cl *cluster.Cluster, from, to 
 	}
 	only := c.Partition
 	if from.at == atOffset {
-		if only >= 0 && only != from.partition {
-			return nil, nil, fmt.Errorf("--from %s is of partition %d, --partition says %d", c.From, from.partition, only)
+		if only != nil && *only != from.partition {
+			return nil, nil, fmt.Errorf("--from %s is of partition %d, --partition says %d", c.From, from.partition, *only)
 		}
-		only = from.partition
+		only = &from.partition
 	}
-	if only >= info.Partitions {
-		return nil, nil, fmt.Errorf("topic %s has no partition %d; its partitions are 0 to %d", c.Topic, only, info.Partitions-1)
+	if only != nil && (*only < 0 || *only >= info.Partitions) {
+		return nil, nil, fmt.Errorf("topic %s has no partition %d; its partitions are 0 to %d", c.Topic, *only, info.Partitions-1)
 	}
 	if begin, err = from.offsets(ctx, cl, c.Topic); err != nil {
 		return nil, nil, err
@@ -104,8 +110,8 @@ func (c *consumeCmd) offsets(ctx context.Context, cl *cluster.Cluster, from, to 
 	if end, err = to.offsets(ctx, cl, c.Topic); err != nil {
 		return nil, nil, err
 	}
-	if only >= 0 {
-		begin, end = cluster.Offsets{only: begin[only]}, cluster.Offsets{only: end[only]}
+	if only != nil {
+		begin, end = cluster.Offsets{*only: begin[*only]}, cluster.Offsets{*only: end[*only]}
 	}
 	for p := range begin {
 		end[p] = max(end[p], begin[p]) // a time before the first one

@@ -20,10 +20,11 @@ import (
 
 type produceCmd struct {
 	target       `embed:""`
-	Topic        string `arg:"" help:"Topic to send to."`
-	File         string `arg:"" optional:"" help:"File to send, plain or gzip; - or none is standard input."`
-	KeySeparator string `placeholder:"TEXT" help:"What parts a line's key from its value, such as a tab. Default: lines have no key."`
-	Create       bool   `help:"Create the topic if it is missing, also on a cluster that is not embedded."`
+	Topic        string        `arg:"" help:"Topic to send to."`
+	File         string        `arg:"" optional:"" help:"File to send, plain or gzip; - or none is standard input."`
+	KeySeparator string        `placeholder:"TEXT" help:"What parts a line's key from its value, such as a tab. Default: lines have no key."`
+	Timeout      time.Duration `default:"2m" placeholder:"DURATION" help:"How long a record may wait for its acknowledgement, over failures of brokers. Default: 2m."`
+	Create       bool          `help:"Create the topic if it is missing, also on a cluster that is not embedded."`
 }
 
 // Help implements kong.HelpProvider.
@@ -39,6 +40,9 @@ Examples:
 
 // Run runs the command.
 func (c *produceCmd) Run(ctx context.Context, s *streams) error {
+	if c.Timeout <= 0 {
+		return fmt.Errorf("--timeout %v: write a duration above 0, like 30s", c.Timeout)
+	}
 	in, size, err := openLines(c.File)
 	if err != nil {
 		return err
@@ -49,17 +53,22 @@ func (c *produceCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer cl.Close()
+	lines := &recordSource{in: in, topic: c.Topic, separator: []byte(c.KeySeparator)}
+	if err := lines.look(); err != nil { // before a topic is made for it
+		return err
+	}
 	if err := ensure(ctx, s, cl, c.Topic, embedded || c.Create); err != nil {
 		return err
 	}
-	producer, err := client.New(client.Config{Application: "weir-produce", Version: app.Version, Log: s.log}, cl.Opts()...)
+	// It logs only that reports to audit fail, as all do where no weir runs; of the last one it returns the error.
+	producer, err := client.New(client.Config{Application: "weir-produce", Version: app.Version, DeliveryTimeout: c.Timeout}, cl.Opts()...)
 	if err != nil {
 		return err
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- producer.Run(context.WithoutCancel(ctx)) }()
 	p := &producing{progress: progress{s: s, what: "records sent", total: size, began: time.Now()}}
-	err = p.send(ctx, in, producer, c.Topic, []byte(c.KeySeparator))
+	err = p.send(ctx, lines, producer)
 	err = errors.Join(err, producer.Close(context.WithoutCancel(ctx)), <-ended)
 	p.progress.end()
 	if err == nil && p.failed > 0 {
@@ -79,29 +88,21 @@ type producing struct {
 	progress     progress
 }
 
-func (p *producing) send(ctx context.Context, in *lineSource, producer *client.Client, topic string, separator []byte) error {
+func (p *producing) send(ctx context.Context, lines *recordSource, producer *client.Client) error {
 	var outcomes sync.WaitGroup
 	defer outcomes.Wait()
-	for n := 1; ctx.Err() == nil; n++ {
-		line, err := in.next()
+	for ctx.Err() == nil {
+		r, err := lines.next()
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("reading line %d: %w", n, err)
-		}
-		r := &kgo.Record{Topic: topic, Value: line}
-		if len(separator) > 0 {
-			key, value, ok := bytes.Cut(line, separator)
-			if !ok {
-				return fmt.Errorf("line %d has no %q; the lines before it are sent", n, separator)
-			}
-			r.Key, r.Value = key, value
+			return err
 		}
 		outcomes.Add(1)
 		producer.Produce(ctx, r, func(_ *kgo.Record, err error) {
 			defer outcomes.Done()
-			p.note(err, in.read())
+			p.note(err, lines.in.read())
 		})
 	}
 	return ctx.Err()
@@ -116,6 +117,56 @@ func (p *producing) note(err error, read int64) {
 		p.first = err
 	}
 	p.progress.show(p.sent, read)
+}
+
+// recordSource makes lines into records.
+type recordSource struct {
+	in        *lineSource
+	topic     string
+	separator []byte // between key and value; empty: no keys
+	line      int    // how many were read
+	ahead     *kgo.Record
+}
+
+// look reads the first record ahead, if there is one.
+func (l *recordSource) look() (err error) {
+	if l.ahead, err = l.next(); err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+// next returns the next record, or io.EOF.
+func (l *recordSource) next() (*kgo.Record, error) {
+	if r := l.ahead; r != nil {
+		l.ahead = nil
+		return r, nil
+	}
+	line, err := l.in.next()
+	if err == io.EOF {
+		return nil, err
+	}
+	l.line++
+	if err != nil {
+		return nil, fmt.Errorf("reading line %d: %w; %s", l.line, err, l.before())
+	}
+	r := &kgo.Record{Topic: l.topic, Value: line}
+	if len(l.separator) > 0 {
+		key, value, ok := bytes.Cut(line, l.separator)
+		if !ok {
+			return nil, fmt.Errorf("line %d has no %q between key and value; %s", l.line, l.separator, l.before())
+		}
+		r.Key, r.Value = key, value
+	}
+	return r, nil
+}
+
+// before says what became of the lines before one that is bad.
+func (l *recordSource) before() string {
+	if l.line == 1 {
+		return "nothing was sent"
+	}
+	return "the lines before it are sent"
 }
 
 // lineSource reads lines of any length from a file, plain or gzip.

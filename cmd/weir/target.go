@@ -51,7 +51,7 @@ func (t *target) snapshot(ctx context.Context) (*cluster.Cluster, *cluster.Snaps
 func (t *target) find() (cfg cluster.Config, embedded bool, err error) {
 	if t.Bootstrap != "" {
 		if t.Cluster != "" {
-			return cfg, false, errors.New("--cluster and --bootstrap both name a cluster; give one of them")
+			return cfg, false, errors.New("--cluster and --bootstrap (or WEIR_BOOTSTRAP) both name a cluster; give one of them")
 		}
 		return cluster.Config{Name: t.Bootstrap, Bootstrap: strings.Split(t.Bootstrap, ",")}, false, nil
 	}

@@ -10,14 +10,16 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/weirhq/weir/internal/app"
 	"github.com/weirhq/weir/internal/cluster"
+	"github.com/weirhq/weir/internal/fleet"
 )
 
 type topicsCmd struct {
 	List     topicsListCmd     `cmd:"" help:"List topics with their sizes."`
 	Describe topicsDescribeCmd `cmd:"" help:"Show a topic's partitions and settings."`
 	Create   topicsCreateCmd   `cmd:"" help:"Create a topic."`
+	Alter    topicsAlterCmd    `cmd:"" help:"Give a topic more partitions, after showing the plan."`
+	Config   topicsConfigCmd   `cmd:"" help:"Show a topic's settings, or change them after showing the plan."`
 	Delete   topicsDeleteCmd   `cmd:"" help:"Delete topics, after showing what would go."`
 }
 
@@ -28,6 +30,14 @@ type topicsListCmd struct {
 	Output   string `short:"o" enum:"table,json" default:"table" help:"table or json."`
 }
 
+// Help implements kong.HelpProvider.
+func (topicsListCmd) Help() string {
+	return `Examples:
+  weir topics list
+  weir topics list --contains access --cluster east -c weir.yaml
+  weir topics list -o json | jq -r '.topics[] | select(.under_replicated > 0) | .name'`
+}
+
 // Run runs the command.
 func (c *topicsListCmd) Run(ctx context.Context, s *streams) error {
 	cl, snapshot, err := c.snapshot(ctx)
@@ -35,12 +45,12 @@ func (c *topicsListCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer cl.Close()
-	rows := []app.TopicRow{}
+	rows := []fleet.TopicRow{}
 	for i := range snapshot.Topics {
 		t := &snapshot.Topics[i]
 		own := t.Internal || strings.HasPrefix(t.Name, "_")
 		if strings.Contains(t.Name, c.Contains) && (c.Internal || !own) {
-			rows = append(rows, app.SummariseTopic(t))
+			rows = append(rows, fleet.SummariseTopic(t, 1))
 		}
 	}
 	for _, e := range snapshot.Errors {
@@ -57,7 +67,7 @@ func (c *topicsListCmd) Run(ctx context.Context, s *streams) error {
 	return t.Flush()
 }
 
-func problems(r app.TopicRow) string {
+func problems(r fleet.TopicRow) string {
 	var parts []string
 	if r.Offline > 0 {
 		parts = append(parts, fmt.Sprintf("%d offline", r.Offline))
@@ -90,6 +100,16 @@ type topicsDescribeCmd struct {
 	Output string `short:"o" enum:"table,json" default:"table" help:"table or json."`
 }
 
+// Help implements kong.HelpProvider.
+func (topicsDescribeCmd) Help() string {
+	return `Shows the settings that differ from the cluster's own and, of each partition, its brokers and the offsets that it
+holds, from START to before END.
+
+Examples:
+  weir topics describe access
+  weir topics describe access -o json | jq '.settings'`
+}
+
 // Run runs the command.
 func (c *topicsDescribeCmd) Run(ctx context.Context, s *streams) error {
 	cl, snapshot, err := c.snapshot(ctx)
@@ -101,7 +121,7 @@ func (c *topicsDescribeCmd) Run(ctx context.Context, s *streams) error {
 	if topic == nil {
 		return fmt.Errorf("topic %s on cluster %s: %w; weir topics list shows what there is", c.Topic, cl.Name, cluster.ErrNoTopic)
 	}
-	d := app.DescribeTopic(topic)
+	d := fleet.DescribeTopic(topic)
 	if c.Output == "json" {
 		return json.NewEncoder(s.out).Encode(d)
 	}
@@ -129,21 +149,37 @@ type topicsCreateCmd struct {
 	Set         map[string]string `placeholder:"NAME=VALUE" mapsep:"none" help:"A setting of the topic, such as retention.ms=-1. Repeat for more."`
 }
 
+// Help implements kong.HelpProvider.
+func (topicsCreateCmd) Help() string {
+	return `Examples:
+  weir topics create access
+  weir topics create users --partitions 12 --set cleanup.policy=compact --set retention.ms=-1`
+}
+
 // Run runs the command.
 func (c *topicsCreateCmd) Run(ctx context.Context, s *streams) error {
-	cl, _, err := c.connect(ctx)
+	// To a broker, -1 is its own default.
+	if c.Partitions < 1 {
+		return fmt.Errorf("--partitions %d: a topic has at least 1", c.Partitions)
+	}
+	if c.Replication < 0 {
+		return fmt.Errorf("--replication %d: a partition has at least 1 replica", c.Replication)
+	}
+	op, done, err := c.operator(ctx)
 	if err != nil {
 		return err
 	}
-	defer cl.Close()
-	if _, err := cl.Topic(ctx, c.Topic); err == nil {
-		return fmt.Errorf("topic %s on cluster %s exists already; weir topics describe %s shows it", c.Topic, cl.Name, c.Topic)
-	} else if !errors.Is(err, cluster.ErrNoTopic) {
+	defer done()
+	plan, err := op.Plan(ctx, fleet.Change{Kind: fleet.TopicCreate, Topic: c.Topic, Partitions: c.Partitions, Replication: c.Replication, Set: c.Set})
+	if err != nil {
 		return err
 	}
-	if _, _, err := cl.EnsureTopic(ctx, cluster.Topic{Name: c.Topic, Partitions: c.Partitions, Replication: c.Replication, Configs: c.Set}); err != nil {
+	warn(s.err, &plan)
+	result, err := apply(ctx, op, plan)
+	if err != nil {
 		return err
 	}
+	tell(s, &result)
 	fmt.Fprintf(s.out, "created topic %s with %d partitions\n", c.Topic, c.Partitions)
 	return nil
 }
@@ -152,6 +188,18 @@ type topicsDeleteCmd struct {
 	target `embed:""`
 	Topics []string `arg:"" help:"Topics to delete."`
 	Yes    bool     `help:"Do it. Without it, only the plan is shown."`
+	Force  bool     `help:"Also topics that are weir's or Kafka's own."`
+	Reason string   `placeholder:"TEXT" help:"Why, for the actions log."`
+}
+
+// Help implements kong.HelpProvider.
+func (topicsDeleteCmd) Help() string {
+	return `Shows what would go, and deletes it only with --yes; if one of the topics does not exist, none is deleted. Exit code
+1 where nothing was deleted.
+
+Examples:
+  weir topics delete access
+  weir topics delete access users --yes`
 }
 
 // Run runs the command.
@@ -166,18 +214,30 @@ func (c *topicsDeleteCmd) Run(ctx context.Context, s *streams) error {
 	for _, name := range c.Topics {
 		topic := snapshot.Topic(name)
 		if topic == nil {
-			return fmt.Errorf("topic %s on cluster %s: %w; nothing was deleted", name, cl.Name, cluster.ErrNoTopic)
+			return fmt.Errorf("topic %s on cluster %s: %w; nothing was deleted, weir topics list shows what there is", name, cl.Name, cluster.ErrNoTopic)
 		}
-		r := app.SummariseTopic(topic)
+		r := fleet.SummariseTopic(topic, 1)
 		fmt.Fprintf(t, "%s\t%d\t%d\t%s\n", r.Name, r.Partitions, r.Records, size(r.Bytes))
 	}
 	t.Flush()
+	op, done, err := c.operator(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	plan, err := op.Plan(ctx, fleet.Change{Kind: fleet.TopicDelete, Topics: c.Topics, Force: c.Force, Reason: c.Reason})
+	if err != nil {
+		return err
+	}
+	warn(s.out, &plan)
 	if !c.Yes {
 		return errors.New("nothing was deleted; --yes does it")
 	}
-	if err := cl.DeleteTopics(ctx, c.Topics...); err != nil {
+	result, err := apply(ctx, op, plan)
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(s.out, "deleted %s\n", strings.Join(c.Topics, ", "))
+	tell(s, &result)
 	return nil
 }

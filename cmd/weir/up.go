@@ -25,7 +25,7 @@ func (c *configFile) load() (app.File, *conf.Effective, error) {
 	if c.Config != "" {
 		var err error
 		if sources.File, err = os.ReadFile(c.Config); err != nil {
-			return file, nil, fmt.Errorf("reading the configuration: %w", err)
+			return file, nil, fmt.Errorf("reading the configuration: %w; weir config reference -o yaml prints one to begin with", err)
 		}
 	}
 	effective, err := conf.Load(&file, sources)

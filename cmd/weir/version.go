@@ -9,6 +9,12 @@ import (
 
 type versionCmd struct{}
 
+// Help implements kong.HelpProvider.
+func (versionCmd) Help() string {
+	return `Example:
+  weir version`
+}
+
 // Run runs the command.
 func (versionCmd) Run(s *streams) error {
 	fmt.Fprintf(s.out, "weir %s (%s, %s/%s)\n", app.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)

@@ -63,6 +63,16 @@ func New(cfg Config) (_ *App, err error) {
 			a.Close()
 		}
 	}()
+	// First what leaves nothing behind if an address is taken.
+	err = a.bind(cfg.Web.Listen, "web", func(addr string) (bound string, err error) {
+		if a.web, err = web.New(web.Config{Listen: addr, Version: Version, Log: cfg.Log}); err != nil {
+			return "", err
+		}
+		return a.web.Addr(), nil
+	})
+	if err != nil {
+		return nil, err
+	}
 	for name, c := range sorted(cfg.Clusters) {
 		if c.Embedded == nil {
 			continue
@@ -79,13 +89,7 @@ func New(cfg Config) (_ *App, err error) {
 			return nil, fmt.Errorf("starting embedded cluster %s: %w", name, err)
 		}
 	}
-	err = a.bind(cfg.Web.Listen, "web", func(addr string) (bound string, err error) {
-		if a.web, err = web.New(web.Config{Listen: addr, Version: Version, Log: cfg.Log}); err != nil {
-			return "", err
-		}
-		return a.web.Addr(), nil
-	})
-	return a, err
+	return a, nil
 }
 
 // dir returns the data directory of an embedded cluster.
@@ -154,8 +158,7 @@ type House struct {
 	Home     *cluster.Cluster
 	Web      *web.Server
 	systems
-	app     *App
-	watches map[string]*watch // by cluster
+	app *App
 
 	group *errgroup.Group
 	ctx   context.Context
@@ -222,22 +225,22 @@ func (a *App) withEngines(ctx context.Context, f func(context.Context) error) er
 
 // open makes the clusters' handles and the systems, and mounts their routes.
 func (h *House) open() error {
-	h.Clusters, h.watches = map[string]*cluster.Cluster{}, map[string]*watch{}
+	h.Clusters = map[string]*cluster.Cluster{}
 	for name, cfg := range sorted(h.app.cfg.Clusters) {
 		addrs, _ := h.app.Bootstrap(name)
 		c, err := cluster.New(cluster.Config{Name: name, Bootstrap: addrs, Security: cfg.Security, Log: h.app.cfg.Log})
 		if err != nil {
 			return err
 		}
-		h.Clusters[name], h.watches[name] = c, &watch{cluster: c}
+		h.Clusters[name] = c
 	}
 	h.Home = h.Clusters[h.app.cfg.Home]
 	return h.build()
 }
 
 func (h *House) close() {
-	if h.schemas != nil {
-		h.schemas.Close()
+	if h.actions != nil {
+		h.actions.Close()
 	}
 	for _, c := range h.Clusters {
 		c.Close()

@@ -111,6 +111,19 @@ type RegistryFile struct {
 	// Compatibility holds for subjects that set none: NONE, BACKWARD, FORWARD, FULL,
 	// or one of the latter three with _TRANSITIVE.
 	Compatibility string `yaml:"compatibility"`
+	// Cluster is where the registry's topics are. Default: home.
+	Cluster string `yaml:"cluster"`
+	// AdvertisedURL is where the other weir processes on that cluster reach this one's
+	// web; they forward to it what changes schemas. Default: the address that web
+	// listens on, or the host's name if it listens on all.
+	AdvertisedURL string `yaml:"advertised_url"`
+	// ReadWait is how long a request with X-Weir-Min-Offset waits until this process
+	// has read that offset.
+	ReadWait time.Duration `yaml:"read_wait"`
+	// WriteTimeout bounds a change, waiting for a leader included.
+	WriteTimeout time.Duration `yaml:"write_timeout"`
+	// MaxSchemaBytes bounds the text of one schema.
+	MaxSchemaBytes int `yaml:"max_schema_bytes"`
 }
 
 // DefaultFile returns the defaults.
@@ -121,7 +134,7 @@ func DefaultFile() File {
 		Audit: AuditFile{
 			Window: 10 * time.Minute, Grace: 2 * time.Minute, MaxDelay: 10 * time.Minute, ReportInterval: time.Minute, ExplainMax: 1_000_000,
 		},
-		Registry: RegistryFile{Compatibility: "BACKWARD"},
+		Registry: RegistryFile{Compatibility: "BACKWARD", ReadWait: 5 * time.Second, WriteTimeout: 30 * time.Second, MaxSchemaBytes: 1 << 20},
 	}
 }
 
@@ -170,6 +183,9 @@ func (f *File) Validate() error {
 		if len(s.Topics) == 0 {
 			bad(path+".topics", "name at least one topic")
 		}
+	}
+	if f.Registry.Cluster != "" {
+		has("registry.cluster", f.Registry.Cluster)
 	}
 	routed := map[string]string{}
 	for name, r := range sorted(f.Audit.Routes) {

@@ -1,26 +1,33 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"net"
+	"os"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/weirhq/weir/internal/actions"
 	"github.com/weirhq/weir/internal/audit"
 	"github.com/weirhq/weir/internal/cluster"
 	"github.com/weirhq/weir/internal/console"
+	"github.com/weirhq/weir/internal/fleet"
 	"github.com/weirhq/weir/internal/mirror"
+	"github.com/weirhq/weir/internal/records"
 	"github.com/weirhq/weir/internal/registry"
 )
 
 // systems are built by build, in the order in which they start.
 type systems struct {
-	schemas  *registry.Topic
 	registry *registry.Service
 	Audit    *audit.Service
+	actions  *actions.Log
+	fleet    *fleet.Fleet
 	console  *console.Console
 	running  []*system
 }
@@ -44,29 +51,19 @@ func (h *House) add(name string, needs []*cluster.Cluster, run func(ctx context.
 // build makes the systems and mounts their routes. It asks no cluster anything.
 func (h *House) build() (err error) {
 	cfg := &h.app.cfg
-	if h.schemas, err = registry.OpenTopic(h.Home); err != nil {
+	if err := h.buildRegistry(); err != nil {
 		return err
 	}
-	if h.registry, err = registry.New(registry.Config{Compatibility: cfg.Registry.Compatibility}, h.schemas); err != nil {
-		return err
-	}
-	h.add("registry", []*cluster.Cluster{h.Home}, func(ctx context.Context, ready func()) error {
-		if err := h.Ensure(ctx, h.Home, registry.SchemasTopic()); err != nil {
-			return err
-		}
-		if err := h.registry.Load(ctx); err != nil {
-			return err
-		}
-		ready()
-		<-ctx.Done()
-		return nil
-	})
 	if err := h.buildAudit(); err != nil {
 		return err
 	}
 	for name, s := range sorted(cfg.Mirror.Streams) {
 		h.buildStream(name, s)
 	}
+	if err := h.buildFleet(); err != nil {
+		return err
+	}
+	h.buildRecords()
 	if h.console, err = console.New(console.Config{API: h.Web.InProcess(), Log: cfg.Log}); err != nil {
 		return err
 	}
@@ -75,16 +72,59 @@ func (h *House) build() (err error) {
 	}
 	h.registry.Register(h.Web.Mux())
 	h.Audit.Register(h.Web.API())
-	h.register(h.Web.API())
+	h.actions.Register(h.Web.API())
+	h.fleet.Register(h.Web.API())
 	h.console.Register(h.Web.Mux())
+	h.Web.Mux().HandleFunc("GET /{$}", front)
 	return nil
+}
+
+func (h *House) buildRegistry() (err error) {
+	file := h.app.cfg.Registry
+	home := h.Clusters[cmp.Or(file.Cluster, h.app.cfg.Home)]
+	url := cmp.Or(file.AdvertisedURL, h.app.advertised())
+	cfg := registry.Config{
+		Compatibility: file.Compatibility, MaxSchemaBytes: file.MaxSchemaBytes, ReadWait: file.ReadWait, WriteTimeout: file.WriteTimeout,
+		Version: Version, Log: h.app.cfg.Log,
+	}
+	h.registry, err = registry.NewShared(cfg, registry.Place{
+		Cluster: home, Holder: h.app.holder(), URL: url,
+		Ensure: func(ctx context.Context, t cluster.Topic) error { return h.Ensure(ctx, home, t) },
+	})
+	if err != nil {
+		return err
+	}
+	h.Web.Metrics().MustRegister(h.registry.Metrics()...)
+	h.add("registry", []*cluster.Cluster{home}, h.registry.Run)
+	return nil
+}
+
+// holder names this process among those that contend for a lease.
+func (a *App) holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return host + " " + a.web.Addr()
+}
+
+// advertised returns where other processes reach our pages: under the host's name if
+// we listen on all its addresses.
+func (a *App) advertised() string {
+	host, port, err := net.SplitHostPort(a.web.Addr())
+	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
+		if name, err := os.Hostname(); err == nil {
+			return "http://" + net.JoinHostPort(name, port)
+		}
+	}
+	return a.URL()
 }
 
 func (h *House) buildAudit() error {
 	file := h.app.cfg.Audit
 	cfg := audit.Config{
 		Window: file.Window, Grace: file.Grace, MaxDelay: file.MaxDelay, ReportInterval: file.ReportInterval, ExplainMax: file.ExplainMax,
-		Log: h.app.cfg.Log,
+		Holder: h.app.holder(), URL: h.app.advertised(), Log: h.app.cfg.Log,
 	}
 	needs := map[*cluster.Cluster]bool{h.Home: true}
 	reporting := map[*cluster.Cluster]bool{h.Home: true} // clusters that are produced to
@@ -108,7 +148,11 @@ func (h *House) buildAudit() error {
 		return err
 	}
 	h.add("audit", slices.Collect(maps.Keys(needs)), func(ctx context.Context, ready func()) error {
-		if err := h.Ensure(ctx, h.Home, audit.CountsTopic()); err != nil {
+		topics := []cluster.Topic{audit.CountsTopic()}
+		if len(cfg.Routes) > 0 {
+			topics = append(topics, audit.LeaseTopic())
+		}
+		if err := h.Ensure(ctx, h.Home, topics...); err != nil {
 			return err
 		}
 		for c := range reporting {
@@ -128,11 +172,48 @@ func (h *House) buildAudit() error {
 	return nil
 }
 
+// buildFleet makes what is known of the clusters, and the log of their changes.
+func (h *House) buildFleet() (err error) {
+	if h.actions, err = actions.New(actions.Config{Instance: h.app.holder()}, h.Home); err != nil {
+		return err
+	}
+	h.add("actions", []*cluster.Cluster{h.Home}, func(ctx context.Context, ready func()) error {
+		if err := h.Ensure(ctx, h.Home, actions.Topic()); err != nil {
+			return err
+		}
+		return h.actions.Run(ctx, ready)
+	})
+	cfg := fleet.Config{Actions: h.actions, Log: h.app.cfg.Log}
+	for _, name := range h.app.Clusters() {
+		_, embedded := h.app.Bootstrap(name)
+		file := h.app.cfg.Clusters[name]
+		cfg.Clusters = append(cfg.Clusters, fleet.Cluster{
+			Cluster: h.Clusters[name], Home: name == h.app.cfg.Home, Embedded: embedded, Datacenter: file.Datacenter, Tier: file.Tier,
+		})
+	}
+	h.fleet, err = fleet.New(cfg)
+	return err
+}
+
+// buildRecords makes the message browser. It asks our own registry, wherever that
+// leads.
+func (h *House) buildRecords() {
+	browser := records.New(records.Config{Clusters: h.Clusters, Registry: records.RegistryAt(h.app.URL()), Snapshot: h.fleet.Snapshot})
+	browser.Register(h.Web.API())
+	browser.Measure(h.Web.Metrics())
+	h.add("records", nil, func(ctx context.Context, ready func()) error {
+		ready()
+		return browser.Run(ctx)
+	})
+}
+
 func (h *House) buildStream(name string, s StreamFile) {
 	from, to := h.Clusters[s.From], h.Clusters[s.To]
-	cfg := mirror.Config{Stream: name, Topics: s.Topics, Hook: h.app.cfg.Hook, Log: h.app.cfg.Log}
+	cfg := mirror.Config{
+		Stream: name, Topics: s.Topics, Hook: h.app.cfg.Hook, Holder: h.app.holder(), URL: h.app.advertised(), Log: h.app.cfg.Log,
+	}
 	h.add("mirror "+name, []*cluster.Cluster{from, to}, func(ctx context.Context, ready func()) error {
-		if err := h.Ensure(ctx, to, mirror.PositionsTopic()); err != nil {
+		if err := h.Ensure(ctx, to, mirror.PositionsTopic(), mirror.LeaseTopic(name)); err != nil {
 			return err
 		}
 		m, err := mirror.New(cfg, from, to) // one per run
@@ -147,13 +228,8 @@ func (h *House) buildStream(name string, s StreamFile) {
 // start starts the systems under h.group. A strict app first waits for all
 // clusters, and in the end for all systems.
 func (h *House) start(ctx context.Context) error {
-	watchAll := func() {
-		for _, w := range h.watches {
-			h.Go(func(ctx context.Context) error { return h.watch(ctx, w) })
-		}
-	}
 	if !h.app.cfg.Strict {
-		watchAll()
+		h.Go(h.fleet.Run)
 		for _, s := range h.running {
 			h.Go(func(ctx context.Context) error { return h.keep(ctx, s) })
 		}
@@ -172,7 +248,7 @@ func (h *House) start(ctx context.Context) error {
 			return err
 		}
 	}
-	watchAll()
+	h.Go(h.fleet.Run)
 	for _, s := range h.running {
 		h.Go(func(ctx context.Context) error { return s.run(ctx, s.isReady) })
 		select {
@@ -225,4 +301,11 @@ func (h *House) keep(ctx context.Context, s *system) error {
 		}
 	}
 	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
 }

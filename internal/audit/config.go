@@ -29,7 +29,12 @@ type Config struct {
 	ExplainMax int64
 
 	Routes []Route
-	Log    *slog.Logger // default: discard
+
+	Holder         string        // who we are among those who could count; see lease.Config
+	URL            string        // where our web pages are; may be empty
+	SessionTimeout time.Duration // how long who counts may be silent; default: lease's
+
+	Log *slog.Logger // default: discard
 }
 
 // Route is the way of one topic's records: from the producers through the broker

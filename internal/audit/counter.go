@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/weirhq/weir/internal/cluster"
+	"github.com/weirhq/weir/internal/lease"
 	"github.com/weirhq/weir/internal/wire"
 )
 
@@ -17,10 +19,14 @@ import (
 type counter struct {
 	topic    string
 	cluster  *cluster.Cluster
-	home     *cluster.Cluster
 	window   time.Duration
 	interval time.Duration
 	log      *slog.Logger
+	// do writes rows: Writer.Do of the lease.
+	do func(ctx context.Context, records ...*kgo.Record) error
+	// refused says whether a row of this topic at this tier was refused since the
+	// counter was made.
+	refused func() bool
 
 	// Owned by run.
 	id         wire.TopicID
@@ -40,8 +46,51 @@ type cellKey struct {
 	run   wire.RunID
 }
 
-// run counts from the given offsets until ctx ends. What is counted and not yet
-// written then is counted again at the next start.
+// lead counts all tiers of all routes while the lease is held.
+func (s *Service) lead(ctx context.Context, w *lease.Writer) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, r := range s.cfg.Routes {
+		for _, t := range r.Tiers {
+			group.Go(func() error { return s.count(ctx, w, r.Topic, t.Cluster) })
+		}
+	}
+	return group.Wait()
+}
+
+// count counts a topic at a tier from where the ledger has it, and does so again
+// when a row was refused: somebody else has written one, and it was accepted first.
+func (s *Service) count(ctx context.Context, w *lease.Writer, topic string, c *cluster.Cluster) error {
+	for {
+		info, err := c.Topic(ctx, topic)
+		if err != nil {
+			return ignoreEnd(ctx, err)
+		}
+		at := place{topic, c.Name}
+		s.mu.Lock()
+		from, before := s.ledger.Counted(topic, c.Name, info.ID), s.refused[at]
+		s.mu.Unlock()
+		n := &counter{
+			topic: topic, cluster: c, window: s.cfg.Window, interval: s.cfg.ReportInterval, log: s.cfg.Log, do: w.Do,
+			refused: func() bool {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				return s.refused[at] != before
+			},
+		}
+		if err := n.run(ctx, info, from); !errors.Is(err, errRefused) {
+			return err
+		}
+		s.cfg.Log.Warn("a row of counts was out of place; counting again from where the last good one ends", "tier", c.Name, "topic", topic)
+		if err := s.catchUp(ctx); err != nil {
+			return ignoreEnd(ctx, err)
+		}
+	}
+}
+
+var errRefused = errors.New("a row of counts was refused")
+
+// run counts from the given offsets until ctx ends, or with errRefused. What is
+// counted and not yet written then is counted again at the next start.
 func (c *counter) run(ctx context.Context, info cluster.TopicInfo, from cluster.Offsets) error {
 	offsets, err := c.start(ctx, info, from)
 	if err != nil {
@@ -57,11 +106,6 @@ func (c *counter) run(ctx context.Context, info cluster.TopicInfo, from cluster.
 		return err
 	}
 	defer source.Close()
-	rows, err := c.home.Client(kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerLinger(0))
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
 
 	due := time.Now().Add(c.interval)
 	for ctx.Err() == nil {
@@ -75,14 +119,17 @@ func (c *counter) run(ctx context.Context, info cluster.TopicInfo, from cluster.
 			if c.count(records.Next()); c.cells < maxCells {
 				continue
 			}
-			if err := c.write(ctx, rows); err != nil {
+			if err := c.write(ctx); err != nil {
 				return ignoreEnd(ctx, err)
 			}
 		}
 		if time.Now().Before(due) {
 			continue
 		}
-		if err := c.write(ctx, rows); err != nil {
+		if c.refused() {
+			return errRefused
+		}
+		if err := c.write(ctx); err != nil {
 			return ignoreEnd(ctx, err)
 		}
 		due = time.Now().Add(c.interval)
@@ -161,11 +208,11 @@ func (c *counter) count(r *kgo.Record) {
 	cell.Messages++
 }
 
-// write puts what was counted on the counts topic. Crash story: before the
-// record is acknowledged nothing has happened, since the next start goes on at
-// the last accepted row; a record that is there though no answer came is
-// accepted by every reader, and the same range written once more is refused.
-func (c *counter) write(ctx context.Context, rows *kgo.Client) error {
+// write puts what was counted on the counts topic. Crash story: before the record is
+// committed nothing has happened, since the next start goes on at the last accepted
+// row; one that is committed though no answer came is read by whoever holds the
+// lease next, before it counts.
+func (c *counter) write(ctx context.Context) error {
 	counts := wire.Counts{Tier: c.cluster.Name, Topic: c.topic, TopicID: c.id, Window: c.window.Milliseconds()}
 	for p, n := range c.partitions {
 		if n.to == n.from && n.gap == "" {
@@ -181,7 +228,7 @@ func (c *counter) write(ctx context.Context, rows *kgo.Client) error {
 		return nil
 	}
 	record := &kgo.Record{Topic: wire.CountsTopic, Key: []byte(c.topic), Value: counts.Append(nil)}
-	if err := rows.ProduceSync(ctx, record).FirstErr(); err != nil {
+	if err := c.do(ctx, record); err != nil {
 		return fmt.Errorf("writing counts of %s on %s: %w", c.topic, c.cluster.Name, err)
 	}
 	for _, row := range counts.Rows {

@@ -43,7 +43,11 @@ func TestCounterSplitsRows(t *testing.T) {
 	if err := producer.ProduceSync(ctx, batch...).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	n := &counter{topic: "wide", cluster: c, home: c, window: 10 * time.Minute, interval: 50 * time.Millisecond, log: slog.New(slog.DiscardHandler)}
+	n := &counter{
+		topic: "wide", cluster: c, window: 10 * time.Minute, interval: 50 * time.Millisecond, log: slog.New(slog.DiscardHandler),
+		do:      func(ctx context.Context, rs ...*kgo.Record) error { return producer.ProduceSync(ctx, rs...).FirstErr() },
+		refused: func() bool { return false },
+	}
 	counting, stop := context.WithTimeout(ctx, time.Minute)
 	ended := make(chan error, 1)
 	go func() { ended <- n.run(counting, info, nil) }()

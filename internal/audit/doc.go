@@ -35,17 +35,29 @@
 // run's name. A counted range is applied once, whatever is killed: a row is
 // accepted only where the last one ended.
 //
+// # Who counts
+//
+// Every process with the same configuration reads the facts and judges, so any of
+// them can be asked, and all say the same. One counts: the one that holds the lease
+// audit on the home cluster; [Service.Leader] names it. Rows are written under the
+// lease, in transactions, and count when they are committed. Before a new holder
+// counts, its ledger has read all rows of earlier holders, and none of theirs can
+// follow: so it goes on where the last row ends. Should a row be refused all the same,
+// since somebody wrote without the lease, its counter goes on at the last accepted one.
+//
 // # Crash story
 //
-// A counter dead before its row is written: the range is counted again from the
-// last accepted row's end. Dead after the row was written: it goes on there. The
-// ledger lives in memory and is rebuilt from the topics at start.
+// A counter dead before its row is committed: the range is counted again from the
+// last accepted row's end. Dead after that: who counts next goes on there, once the
+// lease's session is over. Stopped, and awake again when another counts: its next row
+// is refused by the broker, and it stands by. The ledger lives in memory and is
+// rebuilt from the topics at start.
 //
 // Cost: one fingerprint and a map entry per record and (window, run); memory per
-// (topic, tier, window, run) about 200 bytes, for as long as the counts are kept.
-// All windows of a topic are judged again at each step: meant for thousands of
-// windows, not yet for a fleet.
+// (topic, tier, window, run) about 200 bytes, for as long as the counts are kept; a
+// transaction per (topic, tier) and report interval. All windows of a topic are judged
+// again at each step: meant for thousands of windows, not yet for a fleet.
 //
-// It runs in one process, over assigned partitions. Shared counting, stored
-// verdicts and routes learned from topics come later.
+// Counting shared by many processes, stored verdicts and routes learned from topics
+// come later.
 package audit

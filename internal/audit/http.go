@@ -25,6 +25,26 @@ type TopicSummary struct {
 // TopicList is the answer of GET /api/v1/audit/topics.
 type TopicList struct {
 	Topics []TopicSummary `json:"topics"`
+	Leader *Leader        `json:"leader" doc:"Which process counts, as far as this one knows; null: none."`
+}
+
+// Leader is the process that holds audit's lease.
+type Leader struct {
+	Holder string    `json:"holder"`
+	URL    string    `json:"url" doc:"Of its web pages."`
+	Since  time.Time `json:"since"`
+}
+
+// Leader returns who counts, as far as is known here; nil: nobody.
+func (s *Service) Leader() *Leader {
+	if s.lease == nil {
+		return nil
+	}
+	l, ok := s.lease.Leader()
+	if !ok {
+		return nil
+	}
+	return &Leader{l.Holder, l.URL, l.Since}
 }
 
 // WindowList is the answer of GET /api/v1/audit/topics/{topic}/windows.
@@ -64,7 +84,7 @@ func (s *Service) Register(api huma.API) {
 }
 
 func (s *Service) listTopics(context.Context, *struct{}) (*body[TopicList], error) {
-	list := TopicList{Topics: []TopicSummary{}}
+	list := TopicList{Topics: []TopicSummary{}, Leader: s.Leader()}
 	for _, r := range s.cfg.Routes {
 		windows, tiers, _ := s.Windows(r.Topic, time.Time{}, time.Time{})
 		list.Topics = append(list.Topics, summarise(r.Topic, tiers, windows))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -12,18 +13,33 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weirhq/weir/internal/cluster"
+	"github.com/weirhq/weir/internal/lease"
 	"github.com/weirhq/weir/internal/wire"
 )
 
-// Service runs the auditor: counters, the ledger, and what the API shows.
+// Service runs the auditor: the ledger and what the API shows of it in every
+// process, the counters in the one that holds the lease.
 type Service struct {
-	cfg  Config
-	home *cluster.Cluster
+	cfg   Config
+	home  *cluster.Cluster
+	lease *lease.Lease // nil: there is nothing to count
 
-	mu       sync.Mutex // guards ledger and rejected
+	mu       sync.Mutex // guards what follows
 	ledger   *Ledger
 	rejected map[string]int // records that were not taken, by reason
+	refused  map[place]int  // rows of counts that were out of place
+	counts   *source        // the topic of counts
+	moved    chan struct{}  // closed, and replaced, when a source is read further
 }
+
+// place is where a topic is counted.
+type place struct{ topic, tier string }
+
+// leaseName is the lease's, on the home cluster.
+const leaseName = "audit"
+
+// LeaseTopic is how the topic of audit's lease has to be kept on the home cluster.
+func LeaseTopic() cluster.Topic { return lease.Topic(leaseName) }
 
 // New returns an auditor that keeps its counts on the home cluster. It starts
 // nothing: see Run.
@@ -32,8 +48,19 @@ func New(cfg Config, home *cluster.Cluster) (*Service, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, home: home, rejected: map[string]int{}}
+	s := &Service{cfg: cfg, home: home, rejected: map[string]int{}, refused: map[place]int{}, moved: make(chan struct{})}
 	s.ledger = s.newLedger()
+	if len(cfg.Routes) == 0 {
+		return s, nil
+	}
+	var err error
+	s.lease, err = lease.New(lease.Config{
+		Name: leaseName, Cluster: home, Holder: cfg.Holder, URL: cfg.URL, SessionTimeout: cfg.SessionTimeout,
+		Prepare: s.catchUp, Log: cfg.Log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
 	return s, nil
 }
 
@@ -59,17 +86,22 @@ type source struct {
 	cluster *cluster.Cluster
 	topic   string
 	apply   func(*kgo.Record) error // under mu
+
+	// Guarded by mu:
+	committed lease.Committed
+	next      cluster.Offsets // read below
 }
 
 // sources returns the topics to fold: the counts at home, the reports of each
 // cluster that is produced to, the positions of each that is mirrored to.
-func (s *Service) sources() []source {
-	sources := []source{{s.home, wire.CountsTopic, s.applyCounts}}
+func (s *Service) sources() []*source {
+	var sources []*source
 	add := func(c *cluster.Cluster, topic string, apply func(*kgo.Record) error) {
-		if !slices.ContainsFunc(sources, func(have source) bool { return have.cluster == c && have.topic == topic }) {
-			sources = append(sources, source{c, topic, apply})
+		if !slices.ContainsFunc(sources, func(have *source) bool { return have.cluster == c && have.topic == topic }) {
+			sources = append(sources, &source{cluster: c, topic: topic, apply: apply, next: cluster.Offsets{}})
 		}
 	}
+	add(s.home, wire.CountsTopic, s.applyCounts)
 	for _, r := range s.cfg.Routes {
 		add(r.Tiers[0].Cluster, wire.ReportsTopic, s.applyReport)
 		for _, t := range r.Tiers[1:] {
@@ -79,52 +111,93 @@ func (s *Service) sources() []source {
 	return sources
 }
 
-// Run rebuilds the ledger from the topics, then counts and judges until ctx
-// ends. ready is called once the ledger is rebuilt.
+// Run rebuilds the ledger from the topics, then judges until ctx ends, and counts
+// while it holds the lease. ready is called once the ledger is rebuilt.
 func (s *Service) Run(ctx context.Context, ready func()) error {
-	s.mu.Lock()
-	s.ledger = s.newLedger() // a run that failed has left the last one half-way
-	s.mu.Unlock()
 	sources := s.sources()
-	next := make([]cluster.Offsets, len(sources))
-	for i, src := range sources {
-		var err error
-		if next[i], err = src.cluster.ReadToEnd(ctx, src.topic, nil, func(r *kgo.Record) error { return s.apply(src, r) }); err != nil {
+	s.mu.Lock()
+	s.ledger, s.counts = s.newLedger(), sources[0] // a run that failed has left the last ones half-way
+	s.mu.Unlock()
+	for _, src := range sources {
+		if err := s.read(ctx, src); err != nil {
 			return fmt.Errorf("rebuilding the audit ledger: %w", err)
 		}
 	}
 	s.evaluate(ctx) // so that ready means that the verdicts are there
 	ready()
 	group, ctx := errgroup.WithContext(ctx)
-	for i, src := range sources {
+	for _, src := range sources {
+		from := maps.Clone(src.next)
 		group.Go(func() error {
-			return src.cluster.Follow(ctx, src.topic, next[i], func(records []*kgo.Record) error {
-				for _, r := range records {
-					if err := s.apply(src, r); err != nil {
-						return err
-					}
-				}
+			return src.cluster.Follow(ctx, src.topic, from, func(records []*kgo.Record) error {
+				s.take(src, records...)
 				return nil
-			})
+			}, cluster.KeepControl())
 		})
 	}
-	for _, r := range s.cfg.Routes {
-		for _, t := range r.Tiers {
-			group.Go(func() error { return s.count(ctx, r.Topic, t.Cluster) })
-		}
-	}
 	group.Go(func() error { return s.judge(ctx) })
+	if s.lease != nil {
+		group.Go(func() error { return s.lease.Run(ctx, s.lead) })
+	}
 	return group.Wait()
 }
 
-func (s *Service) apply(src source, r *kgo.Record) error {
+// read folds in what a source holds now.
+func (s *Service) read(ctx context.Context, src *source) error {
+	next, err := src.cluster.ReadToEnd(ctx, src.topic, nil, func(r *kgo.Record) error {
+		s.take(src, r)
+		return nil
+	}, cluster.KeepControl())
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := src.apply(r); err != nil {
-		s.rejected[src.topic]++
-		s.cfg.Log.Warn("audit record not taken", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
-	}
+	src.next = next // behind the last record there may be offsets without one
 	return nil
+}
+
+// take folds in the records that count, once they do: see lease.
+func (s *Service) take(src *source, records ...*kgo.Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range records {
+		src.next[r.Partition] = r.Offset + 1
+		for _, r := range src.committed.Add(r) {
+			if err := src.apply(r); err != nil {
+				s.rejected[src.topic]++
+				s.cfg.Log.Warn("audit record not taken", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
+			}
+		}
+	}
+	close(s.moved)
+	s.moved = make(chan struct{})
+}
+
+// catchUp waits until the ledger holds all rows that the topic of counts holds now,
+// to the high watermark.
+func (s *Service) catchUp(ctx context.Context) error {
+	ends, err := s.home.EndOffsets(ctx, wire.CountsTopic)
+	if err != nil {
+		return err
+	}
+	for {
+		s.mu.Lock()
+		behind := false
+		for p, end := range ends {
+			behind = behind || s.counts.next[p] < end
+		}
+		moved := s.moved
+		s.mu.Unlock()
+		if !behind {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 func (s *Service) applyCounts(r *kgo.Record) error {
@@ -135,6 +208,7 @@ func (s *Service) applyCounts(r *kgo.Record) error {
 	refused, err := s.ledger.ApplyCounts(counts, r.Timestamp)
 	if refused > 0 {
 		s.rejected["row out of place"] += refused
+		s.refused[place{counts.Topic, counts.Tier}] += refused
 	}
 	return err
 }
@@ -158,19 +232,6 @@ func (s *Service) applyPosition(r *kgo.Record) error {
 	}
 	s.ledger.ApplyPosition(key, position)
 	return nil
-}
-
-// count runs one counter from where the ledger has the tier.
-func (s *Service) count(ctx context.Context, topic string, c *cluster.Cluster) error {
-	info, err := c.Topic(ctx, topic)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	from := s.ledger.Counted(topic, c.Name, info.ID)
-	s.mu.Unlock()
-	n := &counter{topic: topic, cluster: c, home: s.home, window: s.cfg.Window, interval: s.cfg.ReportInterval, log: s.cfg.Log}
-	return n.run(ctx, info, from)
 }
 
 // judgeEvery is how often windows are judged.

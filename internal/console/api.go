@@ -70,6 +70,8 @@ type panel[T any] struct {
 	Data T
 	At   time.Time // zero: never read
 	Err  string
+	// NotFound says that the API knows no such thing; Err has its words.
+	NotFound bool
 }
 
 // orKeep falls back to prev's data when this read failed.
@@ -88,7 +90,10 @@ type auditData struct {
 	NoDemo  bool // nobody serves page views: no panel for them
 }
 
-func (d auditData) orKeep(prev auditData) auditData {
+func (d auditData) missing() bool { return false }
+
+func (d auditData) orKeep(before content) content {
+	prev, _ := before.(auditData)
 	d.Topics = d.Topics.orKeep(prev.Topics)
 	d.Views = d.Views.orKeep(prev.Views)
 	if d.Topics.Err != "" {
@@ -104,11 +109,13 @@ func (d auditData) orKeep(prev auditData) auditData {
 // windowData is all that the page of one window is made from.
 type windowData struct {
 	Window     panel[windowInfo]
-	NotFound   bool
 	Neighbours []windowInfo // within a day; empty if they could not be read
 }
 
-func (d windowData) orKeep(prev windowData) windowData {
+func (d windowData) missing() bool { return d.Window.NotFound }
+
+func (d windowData) orKeep(before content) content {
+	prev, _ := before.(windowData)
 	d.Window = d.Window.orKeep(prev.Window)
 	if len(d.Neighbours) == 0 {
 		d.Neighbours = prev.Neighbours
@@ -187,7 +194,7 @@ func (a api) inWords(err error) error {
 
 func read[T any](now time.Time, data T, err error) panel[T] {
 	if err != nil {
-		return panel[T]{Err: err.Error()}
+		return panel[T]{Err: err.Error(), NotFound: notFound(err)}
 	}
 	return panel[T]{Data: data, At: now}
 }
@@ -234,7 +241,7 @@ func (a api) audit(ctx context.Context, only string, now time.Time) auditData {
 func (a api) window(ctx context.Context, topic string, start, now time.Time) windowData {
 	var w windowInfo
 	err := a.get(ctx, topicPath(topic)+"/windows/"+url.PathEscape(stamp(start)), &w)
-	d := windowData{Window: read(now, w, err), NotFound: notFound(err)}
+	d := windowData{Window: read(now, w, err)}
 	if err != nil {
 		return d
 	}

@@ -26,10 +26,19 @@ type assets struct {
 
 func newAssets() (*assets, error) {
 	a := &assets{paths: map[string]string{}, files: map[string][]byte{}}
-	for _, name := range []string{"console.css", "console.js", "htmx.min.js", "hx-sse.min.js", "icon.svg"} {
-		b, err := assetFiles.ReadFile("assets/" + name)
-		if err != nil {
-			return nil, fmt.Errorf("reading the console's assets: %w", err)
+	for name, parts := range map[string][]string{
+		"console.css": {"console.css"}, "icon.svg": {"icon.svg"},
+		// One file: htmx asks its extensions when it starts, so one that arrives later is
+		// never asked.
+		"app.js": {"htmx.min.js", "hx-sse.min.js", "console.js"},
+	} {
+		var b []byte
+		for _, part := range parts {
+			f, err := assetFiles.ReadFile("assets/" + part)
+			if err != nil {
+				return nil, fmt.Errorf("reading the console's assets: %w", err)
+			}
+			b = append(append(b, f...), '\n')
 		}
 		sum := sha256.Sum256(b)
 		p := "/ui/assets/" + hex.EncodeToString(sum[:6]) + "/" + name

@@ -13,9 +13,11 @@ func BenchmarkRender400(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	p := auditPage()
+	a := address{page: p}
 	for b.Loop() {
-		n := c.load(context.Background(), key{}, at(0, 0))
-		if _, err := c.render.fragments(n.parts(key{}, at(0, 0))); err != nil {
+		n := p.load(context.Background(), c.api, a, at(0, 0))
+		if _, err := c.render.fragments(p.parts(a, n, at(0, 0))); err != nil {
 			b.Fatal(err)
 		}
 	}

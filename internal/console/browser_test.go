@@ -22,7 +22,7 @@ func TestLiveInBrowser(t *testing.T) {
 	b := browsertest.New(t)
 	f := sampleAPI(84, time.Hour)
 	srv, stop := newConsole(t, f, Config{Every: 50 * time.Millisecond})
-	b.Do(chromedp.Navigate(srv.URL + "/"))
+	b.Do(chromedp.Navigate(srv.URL + "/ui/audit"))
 	b.Until(`document.getElementById("live").textContent === "live"`)
 	browsertest.Eval[bool](b, `document.querySelector(".cell.lost").focus(); window.notReloaded = true`)
 

@@ -1,9 +1,9 @@
 package console
 
 import (
-	"context"
+	"errors"
 	"net/http"
-	"net/url"
+	"strings"
 	"time"
 )
 
@@ -12,6 +12,7 @@ import (
 type Console struct {
 	cfg     Config
 	api     api
+	pages   []*page
 	assets  *assets
 	render  *renderer
 	hub     *hub
@@ -32,116 +33,95 @@ func New(cfg Config) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Console{cfg: cfg, api: api{cfg.API, cfg.Deadline}, assets: a, render: r,
+	return &Console{cfg: cfg, api: api{cfg.API, cfg.Deadline}, pages: pages(), assets: a, render: r,
 		hub: newHub(cfg.MaxStreams), stopped: make(chan struct{})}, nil
 }
 
-// Register mounts the pages on mux: /ui/audit, the page of one window, their
-// event stream and their assets. / leads to /ui/audit; no other address that is
-// not the console's is touched.
+// Register mounts the pages on mux, all below /ui, with their event stream, their
+// assets and the choice of the theme. No other address is touched.
 func (c *Console) Register(mux *http.ServeMux) {
-	mux.Handle("GET /{$}", http.RedirectHandler("/ui/audit", http.StatusFound))
-	mux.HandleFunc("GET /ui/audit", c.auditPage)
-	mux.HandleFunc("GET /ui/audit/{topic}/{start}", c.windowPage)
+	mux.Handle("GET /ui/{$}", http.RedirectHandler("/ui", http.StatusFound))
+	for _, p := range c.pages {
+		mux.HandleFunc("GET "+p.route, guarded(c.serve))
+	}
+	mux.HandleFunc("GET /ui/", guarded(c.serve)) // no page: says so
+	mux.HandleFunc("POST /ui/theme", guarded(setTheme))
 	mux.HandleFunc("GET /ui/stream", guarded(c.stream))
 	mux.HandleFunc("GET /ui/assets/", guarded(c.assets.ServeHTTP))
 }
 
-// key names a page: the audit page, of one topic if topic is set, or the page of
-// the window of topic that begins at start.
-type key struct {
-	topic string
-	start time.Time // UTC; zero: the audit page
-	all   bool      // all rows of its tables
-}
-
-// streamPath is where a page whose state is have hears of its changes.
-func (k key) streamPath(have string) string {
-	q := url.Values{"on": {"audit"}, "have": {have}}
-	if k.topic != "" {
-		q.Set("topic", k.topic)
-	}
-	if !k.start.IsZero() {
-		q.Set("start", stamp(k.start))
-	}
-	if k.all {
-		q.Set("all", "1")
-	}
-	return "/ui/stream?" + q.Encode()
-}
-
-// content is what a page is made from; the half that its key does not name is
-// empty.
-type content struct {
-	audit  auditData
-	window windowData
-}
-
-func (n content) orKeep(prev content) content {
-	return content{n.audit.orKeep(prev.audit), n.window.orKeep(prev.window)}
-}
-
-func (n content) parts(k key, asOf time.Time) []part {
-	if k.start.IsZero() {
-		return auditParts(n.audit, k.topic, k.all, asOf)
-	}
-	return windowParts(k.topic, k.start, n.window, asOf)
-}
-
-func (c *Console) load(ctx context.Context, k key, now time.Time) content {
-	if k.start.IsZero() {
-		return content{audit: c.api.audit(ctx, k.topic, now)}
-	}
-	return content{window: c.api.window(ctx, k.topic, k.start, now)}
-}
-
-func (c *Console) auditPage(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	k := key{topic: q.Get("topic"), all: q.Get("all") == "1"}
-	now := time.Now()
-	c.write(w, http.StatusOK, k, layout{Title: "Audit", Home: true}, c.load(r.Context(), k, now), now)
-}
-
-func (c *Console) windowPage(w http.ResponseWriter, r *http.Request) {
-	start, err := time.Parse(time.RFC3339, r.PathValue("start"))
+// serve answers with a page. What surrounds it is read from the API meanwhile.
+func (c *Console) serve(w http.ResponseWriter, r *http.Request) {
+	a, notes, err := parse(c.pages, r.URL)
 	if err != nil {
-		http.Error(w, "An address of a window ends in its start, as in 2015-05-17T10:00:00Z. All windows: /ui/audit", http.StatusNotFound)
+		c.nowhere(w, r, err)
 		return
 	}
-	k := key{topic: r.PathValue("topic"), start: start.UTC()}
 	now := time.Now()
-	n := c.load(r.Context(), k, now)
+	shell := make(chan panel[clusterList], 1)
+	go func() { shell <- c.clusters(r.Context(), now) }()
+	n := a.page.load(r.Context(), c.api, a, now)
+	fs, err := c.render.fragments(a.page.parts(a, n, now))
+	if err == nil && r.Header.Get("HX-Request") != "" { // a script asks for what it puts into a page
+		<-shell
+		c.write(w, http.StatusOK, []byte(mainHTML(fs)), nil)
+		return
+	}
 	status := http.StatusOK
-	if n.window.NotFound {
+	if n.missing() {
 		status = http.StatusNotFound
 	}
-	c.write(w, status, k, layout{Title: windowTitle(k.start) + " · " + short(k.topic, 40)}, n, now)
-}
-
-func (c *Console) write(w http.ResponseWriter, status int, k key, l layout, n content, now time.Time) {
-	fs, err := c.render.fragments(n.parts(k, now))
+	l := c.layout(a, <-shell, notes, themeOf(r))
+	if a.page.live {
+		l.Stream = streamPath(a, token(fs))
+	}
 	var b []byte
 	if err == nil {
-		l.Site, l.Stream = c.cfg.Title, k.streamPath(token(fs))
 		b, err = c.render.page(l, fs)
 	}
+	c.write(w, status, b, err)
+}
+
+// nowhere answers an address that is no page.
+func (c *Console) nowhere(w http.ResponseWriter, r *http.Request, why error) {
+	v := noPage{Path: short(plain(r.URL.Path), 120), Others: []linkView{{"/ui", "Overview of all clusters"}, {"/ui/palette", "Search"}}}
+	if !errors.Is(why, errNoPage) {
+		v.Why = plain(why.Error())
+	}
+	if strings.HasPrefix(r.URL.Path, "/ui/audit/") {
+		v.Others = append(v.Others, linkView{"/ui/audit", "Audit"})
+	}
+	fs, err := c.render.fragments([]part{{id: "head", template: "no-page", view: v}})
+	var b []byte
+	if err == nil {
+		a := address{page: &page{route: "/ui", title: func(address) string { return "No such page" }}}
+		b, err = c.render.page(c.layout(a, c.clusters(r.Context(), time.Now()), nil, themeOf(r)), fs)
+	}
+	c.write(w, http.StatusNotFound, b, err)
+}
+
+type noPage struct {
+	Path, Why string
+	Others    []linkView
+}
+
+func (c *Console) write(w http.ResponseWriter, status int, b []byte, err error) {
 	if err != nil { // a defect of a template
 		c.cfg.Log.Error("console: page not rendered", "err", err)
 		http.Error(w, "This page could not be rendered; the log says why.", http.StatusInternalServerError)
 		return
 	}
-	guard(w)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	w.Write(b)
 }
 
-// guard tells the browser to load nothing from elsewhere and to run and apply
-// nothing that is written into a page.
+// guard tells the browser to load nothing from elsewhere, to send forms nowhere
+// else, and to run and apply nothing that is written into a page.
 func guard(w http.ResponseWriter) {
 	h := w.Header()
-	h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 }

@@ -1,27 +1,42 @@
-// Package console is the face of weir: the web pages over what its systems
-// answer on /api/v1. Today these are the audit pages.
+// Package console is the face of weir: the web pages over what its systems answer
+// on /api/v1, for every cluster.
 //
-// A page is a list of fragments. A fragment is one section of HTML with an id;
-// it is made from a view struct by one template, and the view struct is made
-// from the API's answer by a pure function (view_audit.go, view_window.go). A
-// page load renders all fragments. Afterwards one event stream per tab carries
-// the fragments whose bytes have changed: Run reads the API and renders again at
-// most once per second for each page that somebody watches, once for all of its
-// viewers. Each viewer remembers the hash of every fragment it was sent, and the
-// hashes are the event's id, so a browser that comes back, also to another
-// process, gets exactly what it lacks. A viewer has no queue: a slow one skips
-// what was replaced before it could read it.
+// A page (page.go) says where it is, what it reads and how it shows that. Its
+// address (state.go) holds all of its state; the codec is pure, and what it does
+// not understand is ignored and said. Each of the API's answers is one panel: all
+// are read in parallel with a deadline of their own, and each shows how old it is
+// and what is missing.
+//
+// A page is a list of fragments. A fragment is one section of HTML with an id; it
+// is made from a view struct by one template, and the view struct is made from the
+// API's answers by a pure function (view_*.go). A page load renders all fragments.
+// Afterwards one event stream per tab carries the fragments whose bytes have
+// changed, or only their ages: Run reads the API and renders again at most once per
+// second for each page that somebody watches, once for all of its viewers. Each
+// viewer remembers the hashes of every fragment it was sent, and the hashes are the
+// event's id, so a browser that comes back, also to another process, gets exactly
+// what it lacks. A viewer has no queue: a slow one skips what was replaced before it
+// could read it.
+//
+// To add a page, write view_<page>.go with a function that returns a *page (made,
+// if its questions to the API are known from its address), a template in
+// templates/, unless panelView and titleView do, and a line in pages. The route is
+// mounted, a nav page gets its entry, and the crumbs, the cluster switch, the
+// search, the stream and the links that wait for a route (pageAt) follow. Golden
+// states go into TestFragments, the address into fleetPages, which takes it to the
+// browser and to the checker of accessibility. A page that changes something mounts
+// its POST in Register.
 //
 // Guarantee: each page shows what the API says, when it was read, and what is
 // missing; an API that fails is a row on the page, never a blank page and never
 // a 500. What a name contains is shown as text and cannot change the page around
-// it. Pages ask no other host for anything and read without JavaScript. No
-// request changes anything.
+// it. Pages ask no other host for anything and read without JavaScript. No GET
+// changes anything; the choice of a theme changes a cookie.
 //
 // Cost: a page that nobody watches costs nothing. A watched one costs one read
-// of the API and one rendering per second (about 10 ms for 400 windows), whatever
-// the number of its viewers; a viewer costs a connection and 9 bytes per
-// fragment.
+// of the API and one rendering per second (about 10 ms for 400 windows, 2 ms for
+// 100 topics), whatever the number of its viewers; a viewer costs a connection and
+// 18 bytes per fragment.
 //
 // It is not a store, not a dashboard builder and not an API: it imports no
 // system, holds nothing that a restart would lose, and everything that it shows

@@ -24,6 +24,8 @@ type fakeAPI struct {
 	views  []pageView // nil: no demo
 	broken map[string]http.HandlerFunc
 	reads  int
+	fleet  fakeFleet
+	all    func(path string) http.HandlerFunc // answers instead of all the others
 }
 
 func (f *fakeAPI) set(change func(*fakeAPI)) {
@@ -46,6 +48,9 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	f.reads++
 	broken := f.broken[r.URL.Path]
+	if f.all != nil {
+		broken = f.all(r.URL.Path)
+	}
 	f.mu.Unlock()
 	if broken != nil {
 		broken(w, r)
@@ -84,6 +89,7 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		answer(w, map[string]any{"views": f.views})
 	})
+	f.fleet.register(mux)
 	mux.ServeHTTP(w, r)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -23,14 +24,14 @@ type hub struct {
 	max  int
 	wake chan struct{} // holds one: a feed is waiting for its first rendering
 
-	mu      sync.Mutex // guards all below
-	feeds   map[key]*feed
+	mu      sync.Mutex       // guards all below
+	feeds   map[string]*feed // by address
 	viewers int
 }
 
 // feed is what all viewers of one page share.
 type feed struct {
-	key key
+	address address
 
 	// Owned by the one rendering that is under way; renderDue starts no second.
 	content content
@@ -43,21 +44,22 @@ type feed struct {
 }
 
 func newHub(max int) *hub {
-	return &hub{max: max, wake: make(chan struct{}, 1), feeds: map[key]*feed{}}
+	return &hub{max: max, wake: make(chan struct{}, 1), feeds: map[string]*feed{}}
 }
 
-// join adds a viewer to k's feed. The channel holds a signal whenever there are
+// join adds a viewer to a's feed. The channel holds a signal whenever there are
 // fragments that the viewer may not have seen; several changes are one signal.
-func (h *hub) join(k key) (f *feed, changed chan struct{}, err error) {
+func (h *hub) join(a address) (f *feed, changed chan struct{}, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.viewers >= h.max {
 		return nil, nil, errFull
 	}
 	h.viewers++
+	k := a.String()
 	f = h.feeds[k]
 	if f == nil {
-		f = &feed{key: k, viewers: map[chan struct{}]bool{}}
+		f = &feed{address: a, viewers: map[chan struct{}]bool{}}
 		h.feeds[k] = f
 		signal(h.wake)
 	}
@@ -75,7 +77,7 @@ func (h *hub) leave(f *feed, changed chan struct{}) {
 	h.viewers--
 	delete(f.viewers, changed)
 	if len(f.viewers) == 0 {
-		delete(h.feeds, f.key)
+		delete(h.feeds, f.address.String())
 	}
 }
 
@@ -156,38 +158,40 @@ func (c *Console) Run(ctx context.Context) error {
 // time of reading that the page shows stays for freshEvery.
 func (c *Console) refresh(ctx context.Context, f *feed) {
 	now := time.Now()
-	f.content = c.load(ctx, f.key, now).orKeep(f.content)
+	a := f.address
+	f.content = a.page.load(ctx, c.api, a, now).orKeep(f.content)
 	if ctx.Err() != nil {
 		return // what failed now failed because we stop
 	}
-	fs, err := c.render.fragments(f.content.parts(f.key, f.asOf))
+	fs, err := c.render.fragments(a.page.parts(a, f.content, f.asOf))
 	if err == nil && (now.Sub(f.asOf) >= freshEvery || !slices.Equal(fs, c.hub.current(f))) {
 		f.asOf = now
-		fs, err = c.render.fragments(f.content.parts(f.key, f.asOf))
+		fs, err = c.render.fragments(a.page.parts(a, f.content, f.asOf))
 	}
 	if err != nil {
-		c.cfg.Log.Error("console: page not rendered", "topic", f.key.topic, "err", err)
+		c.cfg.Log.Error("console: page not rendered", "page", a.String(), "err", err)
 		return
 	}
 	c.hub.publish(f, fs)
 }
 
-// token names a page's state: a hash of its structure, then one per fragment. It
-// is the id of an event, so a browser sends it when it comes back.
+// token names a page's state: a hash of its structure, then two per fragment, of
+// the fragment and of its age. It is the id of an event, so a browser sends it when
+// it comes back.
 func token(fs []fragment) string {
 	var ids strings.Builder
-	hashes := make([]string, 1, len(fs)+1)
+	hashes := make([]string, 1, 2*len(fs)+1)
 	for _, f := range fs {
 		ids.WriteString(f.ID + " ")
-		hashes = append(hashes, hash(f.HTML))
+		hashes = append(hashes, hash(f.HTML), hash(f.Age))
 	}
 	hashes[0] = hash(ids.String())
 	return strings.Join(hashes, "-")
 }
 
 // difference is the HTML that brings a page from the state that have names to
-// fs: each changed fragment, or all of the page if other fragments stand there.
-// "" means that nothing has changed.
+// fs: each changed fragment, or only its age, or all of the page if other
+// fragments stand there. "" means that nothing has changed.
 func difference(have string, fs []fragment) string {
 	old, now := strings.Split(have, "-"), strings.Split(token(fs), "-")
 	if len(old) != len(now) || old[0] != now[0] {
@@ -195,8 +199,11 @@ func difference(have string, fs []fragment) string {
 	}
 	var b strings.Builder
 	for i, f := range fs {
-		if old[i+1] != now[i+1] {
-			b.WriteString(partial(f.ID, "outerMorph", f.HTML))
+		switch {
+		case old[2*i+1] != now[2*i+1]:
+			b.WriteString(partial(f.ID, "outerMorph", f.full()))
+		case old[2*i+2] != now[2*i+2]:
+			b.WriteString(partial(f.ID+"-age", "outerMorph", f.Age))
 		}
 	}
 	return b.String()
@@ -215,24 +222,25 @@ func event(id, html string) string {
 
 var lineEnds = strings.NewReplacer("\r\n", "\ndata: ", "\n", "\ndata: ", "\r", "\ndata: ")
 
+// streamPath is where a page whose state is have hears of its changes.
+func streamPath(a address, have string) string {
+	return "/ui/stream?" + url.Values{"on": {a.String()}, "have": {have}}.Encode()
+}
+
 // stream serves GET /ui/stream: the changes of one page for as long as the
 // browser stays and Run runs.
 func (c *Console) stream(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	if q.Get("on") != "audit" {
-		http.Error(w, "on must be audit", http.StatusBadRequest)
+	on, err := url.Parse(q.Get("on"))
+	var a address
+	if err == nil {
+		a, _, err = parse(c.pages, on)
+	}
+	if err != nil || !a.page.live {
+		http.Error(w, "on must be the address of a page that is live, such as /ui/audit", http.StatusBadRequest)
 		return
 	}
-	k := key{topic: q.Get("topic"), all: q.Get("all") == "1"}
-	if s := q.Get("start"); s != "" {
-		start, err := time.Parse(time.RFC3339, s)
-		if err != nil {
-			http.Error(w, "start must be a time as in 2015-05-17T10:00:00Z", http.StatusBadRequest)
-			return
-		}
-		k.start = start.UTC()
-	}
-	f, changed, err := c.hub.join(k)
+	f, changed, err := c.hub.join(a)
 	if err != nil {
 		w.Header().Set("Retry-After", "10")
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -89,7 +90,7 @@ func targets(html string) string {
 	return strings.Join(ids, " ")
 }
 
-func page(t *testing.T, url string) (status int, body string) {
+func fetch(t *testing.T, url string) (status int, body string) {
 	t.Helper()
 	resp, err := http.Get(url)
 	if err != nil {
@@ -102,6 +103,19 @@ func page(t *testing.T, url string) (status int, body string) {
 	}
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	return resp.StatusCode, string(b)
+}
+
+func addressOf(t *testing.T, c *Console, at string) address {
+	t.Helper()
+	u, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, notes, err := parse(c.pages, u)
+	if err != nil || notes != nil {
+		t.Fatal(err, notes)
+	}
+	return a
 }
 
 // streamOf is the address of the stream that a page connects to.
@@ -117,7 +131,7 @@ func streamOf(t *testing.T, html string) string {
 func TestStreamSendsWhatChanged(t *testing.T) {
 	f := sampleAPI(12, time.Hour)
 	srv, _ := newConsole(t, f, Config{Every: 10 * time.Millisecond})
-	_, html := page(t, srv.URL+"/ui/audit")
+	_, html := fetch(t, srv.URL+"/ui/audit")
 	s := open(t, srv.URL+streamOf(t, html), "")
 	other := open(t, srv.URL+streamOf(t, html), "")
 
@@ -146,10 +160,10 @@ func TestStreamSendsWhatChanged(t *testing.T) {
 	if got := s.must(); targets(got) != "views" {
 		t.Errorf("for %q", targets(got))
 	}
-	if got := open(t, srv.URL+"/ui/stream?on=audit", id).must(); targets(got) != "views" || !strings.Contains(got, "/while-away") {
+	if got := open(t, srv.URL+"/ui/stream?on=/ui/audit", id).must(); targets(got) != "views" || !strings.Contains(got, "/while-away") {
 		t.Errorf("back with an id: for %q", targets(got))
 	}
-	if got := targets(open(t, srv.URL+"/ui/stream?on=audit", "12-34").must()); got != "main" {
+	if got := targets(open(t, srv.URL+"/ui/stream?on=/ui/audit", "12-34").must()); got != "main" {
 		t.Errorf("back with a foreign id: for %q", got)
 	}
 }
@@ -157,7 +171,7 @@ func TestStreamSendsWhatChanged(t *testing.T) {
 func TestStreamOfWindow(t *testing.T) {
 	f := sampleAPI(12, time.Hour)
 	srv, _ := newConsole(t, f, Config{Every: 10 * time.Millisecond})
-	status, html := page(t, srv.URL+"/ui/audit/page-views/2015-05-17T21:00:00Z")
+	status, html := fetch(t, srv.URL+"/ui/audit/page-views/2015-05-17T21:00:00Z")
 	if status != 200 || !strings.Contains(html, "17 May 2015 21:00 to 21:10 UTC") {
 		t.Fatalf("window page: %d %.200s", status, html)
 	}
@@ -172,7 +186,7 @@ func TestStreamOfWindow(t *testing.T) {
 func TestStreamOfHostileName(t *testing.T) {
 	f := &fakeAPI{topics: []topicInfo{{Topic: hostile, Tiers: []string{hostile}, Verdict: hostile}}}
 	srv, _ := newConsole(t, f, Config{Every: 10 * time.Millisecond})
-	s := open(t, srv.URL+"/ui/stream?on=audit", "")
+	s := open(t, srv.URL+"/ui/stream?on=/ui/audit", "")
 	got := s.must()
 	if strings.Contains(got, "\r") || strings.Contains(got, "<script") {
 		t.Error("the name came through as it is")
@@ -185,7 +199,7 @@ func TestStreamOfHostileName(t *testing.T) {
 // Run ends all streams, and the server can shut down while browsers watch.
 func TestRunEndsStreams(t *testing.T) {
 	srv, stop := newConsole(t, sampleAPI(5, time.Hour), Config{Every: 10 * time.Millisecond})
-	s := open(t, srv.URL+"/ui/stream?on=audit", "")
+	s := open(t, srv.URL+"/ui/stream?on=/ui/audit", "")
 	s.must()
 	stop()
 	for {
@@ -218,7 +232,7 @@ func TestRendersOnlyWhatIsWatched(t *testing.T) {
 		feeds := make([]*feed, 10)
 		signals := make([]chan struct{}, 10)
 		for i := range feeds {
-			feeds[i], signals[i], _ = c.hub.join(key{})
+			feeds[i], signals[i], _ = c.hub.join(addressOf(t, c, "/ui/audit"))
 		}
 		synctest.Wait()
 		if n := reads(); n != perRendering {
@@ -250,7 +264,7 @@ func TestRendersOnlyWhatIsWatched(t *testing.T) {
 // A viewer that does not read holds no more than the newest state, and gets that.
 func TestSlowViewerSkips(t *testing.T) {
 	h := newHub(10)
-	f, changed, err := h.join(key{})
+	f, changed, err := h.join(address{page: auditPage()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,9 +279,9 @@ func TestSlowViewerSkips(t *testing.T) {
 
 func TestTooManyStreams(t *testing.T) {
 	srv, _ := newConsole(t, sampleAPI(5, time.Hour), Config{MaxStreams: 1, Every: 10 * time.Millisecond})
-	s := open(t, srv.URL+"/ui/stream?on=audit", "")
+	s := open(t, srv.URL+"/ui/stream?on=/ui/audit", "")
 	s.must()
-	if status, _ := page(t, srv.URL+"/ui/stream?on=audit"); status != http.StatusServiceUnavailable {
+	if status, _ := fetch(t, srv.URL+"/ui/stream?on=/ui/audit"); status != http.StatusServiceUnavailable {
 		t.Errorf("second stream: %d, want 503", status)
 	}
 }
@@ -283,6 +297,7 @@ func TestDifference(t *testing.T) {
 		want string
 	}{
 		{"same", token(a), a, ""},
+		{"older", token(a), []fragment{{ID: "x", HTML: "1"}, {ID: "y", HTML: "1", Age: "9 s"}}, "y-age"},
 		{"one changed", token(a), b, "y"},
 		{"another id", token(b), c, "main"},
 		{"one more", token(a), append(a[:2:2], c[1]), "main"},
@@ -304,7 +319,7 @@ func TestRoutes(t *testing.T) {
 		status int
 		has    string
 	}{
-		{"/", 200, "<h1>Audit</h1>"},
+		{"/", 200, "<bdi>Overview</bdi>"},
 		{"/ui/audit", 200, "page-views"},
 		{"/ui/audit?topic=%3Cscript%3E&all=7&x=%ff", 200, "No such topic"},
 		{"/ui/audit/page-views/2015-05-17T10:00:00Z", 200, "17 May 2015 10:00 to 10:10 UTC"},
@@ -312,14 +327,15 @@ func TestRoutes(t *testing.T) {
 		{"/ui/audit/page-views/2015-05-17T10:01:00Z", 404, "There is no such window"},
 		{"/ui/audit/slow/2015-05-17T10:00:00Z", 200, "no answer within 20ms"},
 		{"/ui/audit/page-views/today", 404, "ends in its start"},
-		{"/ui/audit/page-views", 404, ""},
+		{"/ui/audit/page-views", 404, "There is no such page"},
 		{"/ui/stream", 400, ""},
-		{"/ui/stream?on=audit&start=now", 400, ""},
+		{"/ui/stream?on=/ui/palette", 400, ""},
 		{"/ui/assets/000000000000/console.css", 404, ""},
 		{"/other", 404, ""},
-		{"/ui/", 404, ""},
+		{"/ui/", 200, "<bdi>Overview</bdi>"},
+		{"/ui/nope", 404, "There is no such page"},
 	} {
-		status, body := page(t, srv.URL+tt.path)
+		status, body := fetch(t, srv.URL+tt.path)
 		if status != tt.status || !strings.Contains(body, tt.has) {
 			t.Errorf("%s: %d, want %d with %q: %.300s", tt.path, status, tt.status, tt.has, body)
 		}

@@ -16,16 +16,23 @@ var templateFiles embed.FS
 // id is ID.
 type fragment struct {
 	ID   string
-	HTML string
-	side bool // stands beside the others where the screen is wide
+	HTML string // with ageSlot where its age goes, if it says one
+	Age  string // an element whose id is ID-age
+	side bool   // stands beside the others where the screen is wide
 }
+
+func (f fragment) full() string { return strings.Replace(f.HTML, ageSlot, f.Age, 1) }
 
 // part is a fragment before it is rendered.
 type part struct {
 	id, template string
 	view         any
+	age          string // of a frame
 	side         bool
 }
+
+// mainText is HTML that templates of ours have made, so it is not escaped again.
+type mainText = template.HTML
 
 type renderer struct{ t *template.Template }
 
@@ -36,6 +43,7 @@ func newRenderer(assets *assets) (*renderer, error) {
 	}
 	t, err := template.New("console").Funcs(template.FuncMap{
 		"asset": assets.path, "short": func(s string, n int) string { return short(s, n) }, "plural": plural,
+		"age":   func() template.HTML { return ageSlot },
 		"hours": func() []string { return hours }, "maxrows": func() int { return maxRows },
 	}).ParseFS(templateFiles, "templates/*.html")
 	if err != nil {
@@ -52,20 +60,13 @@ func (r *renderer) fragments(parts []part) ([]fragment, error) {
 		if err := r.t.ExecuteTemplate(&b, p.template, p.view); err != nil {
 			return nil, fmt.Errorf("rendering %s: %w", p.template, err)
 		}
-		out[i] = fragment{ID: p.id, HTML: b.String(), side: p.side}
+		out[i] = fragment{ID: p.id, HTML: b.String(), Age: p.age, side: p.side}
 	}
 	return out, nil
 }
 
-// layout is what surrounds the fragments.
-type layout struct {
-	Site, Title, Stream string
-	Home                bool
-	Main                template.HTML
-}
-
 func (r *renderer) page(p layout, fs []fragment) ([]byte, error) {
-	p.Main = template.HTML(mainHTML(fs)) // made by templates that escape
+	p.Main = mainText(mainHTML(fs))
 	var b bytes.Buffer
 	if err := r.t.ExecuteTemplate(&b, "page", p); err != nil {
 		return nil, fmt.Errorf("rendering a page: %w", err)
@@ -78,9 +79,9 @@ func mainHTML(fs []fragment) string {
 	var flow, side strings.Builder
 	for _, f := range fs {
 		if f.side {
-			side.WriteString(f.HTML)
+			side.WriteString(f.full())
 		} else {
-			flow.WriteString(f.HTML + "\n")
+			flow.WriteString(f.full() + "\n")
 		}
 	}
 	s := "<div class=\"flow\">\n" + flow.String() + "</div>"

@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/url"
 	"slices"
@@ -15,6 +16,27 @@ const (
 	maxRows      = 20 // rows of a table before "all windows"
 	sparse       = 36 // up to so many windows a day, a phone wraps the day; above, it scrolls
 )
+
+// auditPage is the audit of all topics, or of one.
+func auditPage() *page {
+	return &page{
+		route: "/ui/audit", label: "Audit", nav: true, section: "Audit", live: true,
+		params: []param{text("topic"), oneOf("all", "0", "1")},
+		title:  func(address) string { return "Audit" },
+		twin: func(a address) string {
+			if t := a.get("topic"); t != "" {
+				return topicPath(t) + "/windows"
+			}
+			return "/api/v1/audit/topics"
+		},
+		load: func(ctx context.Context, api api, a address, now time.Time) content {
+			return api.audit(ctx, a.get("topic"), now)
+		},
+		parts: func(a address, n content, asOf time.Time) []part {
+			return auditParts(n.(auditData), a.get("topic"), a.get("all") == "1", asOf)
+		},
+	}
+}
 
 // tierView is a tier in a river, with the edge that leads to it (nil: the first).
 type tierView struct {

@@ -157,13 +157,13 @@ func TestKeep(t *testing.T) {
 		Views:   panel[[]pageView]{Data: []pageView{{Path: "/"}}, At: at(1, 0)},
 	}
 	bad := auditData{Topics: panel[[]topicInfo]{Err: "away"}, Views: panel[[]pageView]{Err: "away"}}
-	got := bad.orKeep(good)
+	got := bad.orKeep(good).(auditData)
 	if len(got.Topics.Data) != 1 || len(got.Windows["t"].Data) != 1 || len(got.Views.Data) != 1 || got.Topics.Err != "away" {
 		t.Errorf("all failed: %+v", got)
 	}
 	half := auditData{Topics: panel[[]topicInfo]{Data: []topicInfo{{Topic: "t"}}, At: at(2, 0)},
 		Windows: map[string]panel[[]windowInfo]{"t": {Err: "no answer within 2s"}}}
-	got = half.orKeep(good)
+	got = half.orKeep(good).(auditData)
 	v := viewTopic(got.Topics.Data[0], got.Windows["t"], false)
 	if want := "Windows: no answer within 2s. Shown is what was read at 17 May 2015 01:00:00 UTC."; v.Trouble != want || len(v.Days) != 1 {
 		t.Errorf("trouble %q, want %q; %d days", v.Trouble, want, len(v.Days))

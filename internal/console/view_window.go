@@ -1,8 +1,41 @@
 package console
 
 import (
+	"context"
+	"errors"
 	"time"
 )
+
+// windowPage is the page of one window of the audit.
+func windowPage() *page {
+	return &page{
+		route: "/ui/audit/{topic}/{start}", section: "Audit", live: true,
+		clean: func(vars map[string]string) error {
+			start, err := time.Parse(time.RFC3339, vars["start"])
+			if err != nil {
+				return errors.New("the address of a window ends in its start, as in 2015-05-17T10:00:00Z")
+			}
+			vars["start"] = stamp(start)
+			return nil
+		},
+		title: func(a address) string { return windowTitle(a.start()) + " · " + short(a.vars["topic"], 40) },
+		twin: func(a address) string {
+			return topicPath(a.vars["topic"]) + "/windows/" + a.vars["start"]
+		},
+		load: func(ctx context.Context, api api, a address, now time.Time) content {
+			return api.window(ctx, a.vars["topic"], a.start(), now)
+		},
+		parts: func(a address, n content, asOf time.Time) []part {
+			return windowParts(a.vars["topic"], a.start(), n.(windowData), asOf)
+		},
+	}
+}
+
+// start is that of a window; the page has checked it.
+func (a address) start() time.Time {
+	t, _ := time.Parse(time.RFC3339, a.vars["start"])
+	return t
+}
 
 const maxRanges = 200
 
@@ -45,7 +78,7 @@ func viewWindow(topic string, start time.Time, d windowData) windowView {
 	v := windowView{Topic: topic, TopicHref: auditPath(topic, false), Title: windowTitle(start)}
 	p := d.Window
 	switch {
-	case d.NotFound && p.At.IsZero():
+	case p.NotFound && p.At.IsZero():
 		v.Missing = "There is no such window: " + short(p.Err, 200)
 		return v
 	case p.Err != "" && p.At.IsZero():

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // verdict is one of audit's words with what a page needs to show it: Class names
@@ -67,6 +68,68 @@ func number(n int64) string {
 	return sign + s
 }
 
+// size writes a number of bytes, one decimal always: so that a column is aligned.
+func size(n int64) string {
+	switch {
+	case n < 0:
+		return "–"
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	}
+	f, unit := float64(n), ""
+	for _, unit = range []string{"kB", "MB", "GB", "TB", "PB"} {
+		if f /= 1000; f < 999.95 {
+			break
+		}
+	}
+	return fmt.Sprintf("%.1f %s", f, unit)
+}
+
+// known writes n, or a dash for what is not known.
+func known(n int64) string {
+	if n < 0 {
+		return "–"
+	}
+	return number(n)
+}
+
+// rate writes a number per second.
+func rate(f float64) string {
+	switch {
+	case f < 0:
+		return "–"
+	case f == 0 || f >= 10:
+		return number(int64(f + .5))
+	case f < .05:
+		return "<0.1"
+	}
+	return fmt.Sprintf("%.1f", f)
+}
+
+// ago writes a duration as roughly as one would say it.
+func ago(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", max(0, d/time.Second))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	}
+	return fmt.Sprintf("%d days", d/(24*time.Hour))
+}
+
+// plain takes out of a name what changes the text around it, for places where
+// elements cannot isolate it: line ends, and marks that turn the direction.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return '\uFFFD'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
 func plural(n int64, word string) string {
 	if n == 1 {
 		return "1 " + word
@@ -88,6 +151,7 @@ func short(s string, n int) string {
 func day(t time.Time) string     { return t.UTC().Format("2 January 2006") }
 func minute(t time.Time) string  { return t.UTC().Format("2 Jan 2006 15:04") }
 func second(t time.Time) string  { return t.UTC().Format("2 Jan 2006 15:04:05") }
+func clock(t time.Time) string   { return t.UTC().Format("15:04:05") }
 func hourMin(t time.Time) string { return t.UTC().Format("15:04") }
 
 // stale says why a panel is not fresh and how old what it shows instead is.

@@ -7,6 +7,11 @@
 // stored on the target (_weir.mirror.positions) only after the target has
 // acknowledged, with all in-sync replicas, everything below it.
 //
+// Any number of processes may run a stream: the one that holds the lease
+// mirror-STREAM on the target cluster copies, the others stand by. Positions are
+// written under the lease, so that none of an earlier owner follows those that the
+// present one began with. The copies are not: they go out outside of transactions.
+//
 // Guarantee: no loss. A record that the source deleted before it could be read
 // is an error that names the offsets, never skipped. Duplicates: none after a
 // clean stop; after a crash, what landed since the last stored position (at most
@@ -16,13 +21,21 @@
 //
 // Dead after fetch, before produce: the position is unchanged, the records are
 // fetched again. Dead after produce, before the position is written: the records
-// are copied a second time. Dead while writing positions: each is a record of its
-// own; an old one only means more to copy again.
+// are copied a second time. Dead while writing positions: all of a transaction
+// count or none; old ones only mean more to copy again. Whoever stands by goes on
+// when the lease's session is over.
 //
-// Cost: every record is decoded and encoded again; one position record per
-// partition and second while records flow.
+// Stopped, and awake again when another has gone on: until its next position write,
+// at most a second later, it copies what the other copies too; that write is
+// refused, and it stops and stands by. What it has copied is a duplicate that audit
+// names. It moves no position, back or forth. The same holds for one that is cut off
+// from the group but not from the brokers. A target whose brokers are all away takes
+// the lease with it: the stream goes on at its stored positions when they are back.
 //
-// It runs in one process, over assigned partitions. Passing batches through
-// untouched, sharing partitions among processes, and resuming without duplicates
-// come later; the formats that they need are written already.
+// Cost: every record is decoded and encoded again; one transaction per second while
+// records flow, with a position record per partition that has moved.
+//
+// Passing batches through untouched, sharing the partitions of a stream among
+// processes, and resuming without duplicates come later; the formats that they need
+// are written already.
 package mirror

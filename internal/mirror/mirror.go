@@ -14,13 +14,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weirhq/weir/internal/cluster"
+	"github.com/weirhq/weir/internal/lease"
 	"github.com/weirhq/weir/internal/wire"
 )
-
-// PositionsTopic is how the positions have to be kept on a target cluster.
-func PositionsTopic() cluster.Topic {
-	return cluster.Topic{Name: wire.PositionsTopic, Partitions: 16, Configs: cluster.Compacted()}
-}
 
 // Config describes one stream.
 type Config struct {
@@ -30,7 +26,12 @@ type Config struct {
 	PositionEvery time.Duration
 	// Hook, if any, decides about each record.
 	Hook Hook
-	Log  *slog.Logger // default: discard
+
+	Holder         string        // who we are among those who could run the stream; see lease.Config
+	URL            string        // where our web pages are; may be empty
+	SessionTimeout time.Duration // how long the owner may be silent; default: lease's
+
+	Log *slog.Logger // default: discard
 }
 
 // Hook decides how often a record is written to the target, and learns where
@@ -42,13 +43,16 @@ type Hook interface {
 	Copied(src *kgo.Record, n int, partition int32, offset int64)
 }
 
-// Mirror runs one stream.
+// Mirror runs one stream, whenever it holds the stream's lease.
 type Mirror struct {
 	cfg      Config
 	from, to *cluster.Cluster
+	lease    *lease.Lease
 
-	producer   wire.Producer                   // set by resume
-	partitions map[wire.PositionKey]*partition // filled by resume
+	// Of one term. Set before anything is copied, then only read.
+	stored     map[wire.PositionKey]wire.Position
+	producer   wire.Producer
+	partitions map[wire.PositionKey]*partition
 
 	mu sync.Mutex // guards what is in the partitions
 }
@@ -72,15 +76,43 @@ func New(cfg Config, from, to *cluster.Cluster) (*Mirror, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Mirror{cfg: cfg, from: from, to: to, partitions: map[wire.PositionKey]*partition{}}, nil
+	m := &Mirror{cfg: cfg, from: from, to: to}
+	var err error
+	m.lease, err = lease.New(lease.Config{
+		Name: leaseName(cfg.Stream), Cluster: to, Holder: cfg.Holder, URL: cfg.URL, SessionTimeout: cfg.SessionTimeout,
+		Prepare: m.readPositions, Log: cfg.Log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("mirror: stream %s: %w", cfg.Stream, err)
+	}
+	return m, nil
 }
 
-// Run copies until ctx ends, then waits for what is under way and stores the
-// positions.
+func leaseName(stream string) string { return "mirror-" + stream }
+
+// LeaseTopic is how the topic of a stream's lease has to be kept on the target
+// cluster.
+func LeaseTopic(stream string) cluster.Topic { return lease.Topic(leaseName(stream)) }
+
+// Run copies while it holds the stream's lease, until ctx ends; then it waits for
+// what is under way and stores the positions.
 func (m *Mirror) Run(ctx context.Context) error {
 	if m.from.ID == m.to.ID {
 		return fmt.Errorf("mirror: stream %s: clusters %s and %s are the same cluster (id %s)", m.cfg.Stream, m.from.Name, m.to.Name, m.from.ID)
 	}
+	var stopping error
+	err := m.lease.Run(ctx, func(leading context.Context, w *lease.Writer) error {
+		err := m.lead(leading, w)
+		if ctx.Err() != nil { // which the lease takes for a good end
+			stopping = err
+		}
+		return err
+	})
+	return errors.Join(err, stopping)
+}
+
+// lead copies until ctx ends: with Run, or with the lease.
+func (m *Mirror) lead(ctx context.Context, w *lease.Writer) error {
 	largest, err := m.largestBatch(ctx)
 	if err != nil {
 		return err
@@ -94,14 +126,7 @@ func (m *Mirror) Run(ctx context.Context) error {
 		return err
 	}
 	defer target.Close()
-	// Position records choose their partition by key, so they have a client of
-	// their own. Without cancellation a stop would wait for a target that is away.
-	positions, err := m.to.Client(kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerLinger(0), kgo.AllowIdempotentProduceCancellation())
-	if err != nil {
-		return err
-	}
-	defer positions.Close()
-	offsets, err := m.resume(ctx, target, positions)
+	offsets, err := m.resume(ctx, w, target)
 	if err != nil {
 		return err
 	}
@@ -120,11 +145,28 @@ func (m *Mirror) Run(ctx context.Context) error {
 	defer cancel()
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return m.copy(running, writing, source, target) })
-	group.Go(func() error { return m.storeEvery(running, positions) })
+	group.Go(func() error { return m.storeEvery(running, w) })
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("mirroring %s from %s to %s: %w", m.cfg.Stream, m.from.Name, m.to.Name, err)
 	}
-	return m.finish(writing, target, positions)
+	return m.finish(writing, w, target)
+}
+
+// finish stores how far the copies have come. That is done once before those under
+// way are waited for: whose lease has gone to another learns it, and leaves them.
+func (m *Mirror) finish(ctx context.Context, w *lease.Writer, target *kgo.Client) error {
+	err := m.store(ctx, w)
+	if err == nil {
+		if err = target.Flush(ctx); err != nil {
+			err = fmt.Errorf("waiting for the target: %w", err)
+		} else {
+			err = m.store(ctx, w)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("stopping %s: %w", m.cfg.Stream, err)
+	}
+	return nil
 }
 
 // largestBatch returns the size of the largest batch that all target topics take.
@@ -138,106 +180,6 @@ func (m *Mirror) largestBatch(ctx context.Context) (int32, error) {
 		least = min(least, n)
 	}
 	return least, nil
-}
-
-// resume reads the stored positions, stores them again under the new producer's
-// name, and returns where to read. Only then may the producer write: whoever
-// looks for its records at the target knows its name.
-func (m *Mirror) resume(ctx context.Context, target, positions *kgo.Client) (map[string]map[int32]kgo.Offset, error) {
-	id, epoch, err := target.ProducerID(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("getting a producer id from cluster %s: %w", m.to.Name, err)
-	}
-	m.producer = wire.Producer{ID: id, Epoch: epoch}
-	stored, err := m.readPositions(ctx)
-	if err != nil {
-		return nil, err
-	}
-	offsets := map[string]map[int32]kgo.Offset{}
-	var records []*kgo.Record
-	for _, topic := range m.cfg.Topics {
-		offsets[topic] = map[int32]kgo.Offset{}
-		starts, err := m.startTopic(ctx, topic, stored)
-		if err != nil {
-			return nil, err
-		}
-		from := cluster.Offsets{}
-		for _, p := range starts {
-			from[p.key.Partition] = p.src
-			offsets[topic][p.key.Partition] = kgo.NoResetOffset().At(p.src)
-			m.partitions[p.key] = p
-			p.stored.Producers = append(p.stored.Producers, m.producer)
-			records = append(records, positionRecord(p.key, p.stored))
-		}
-		m.cfg.Log.Info("mirror starts", "stream", m.cfg.Stream, "topic", topic, "at", from)
-	}
-	if err := positions.ProduceSync(ctx, records...).FirstErr(); err != nil {
-		return nil, fmt.Errorf("storing positions of %s: %w", m.cfg.Stream, err)
-	}
-	return offsets, nil
-}
-
-func (m *Mirror) readPositions(ctx context.Context) (map[wire.PositionKey]wire.Position, error) {
-	stored := map[wire.PositionKey]wire.Position{}
-	_, err := m.to.ReadToEnd(ctx, wire.PositionsTopic, nil, func(r *kgo.Record) error {
-		key, err := wire.ParsePositionKey(r.Key)
-		if err != nil || key.Stream != m.cfg.Stream {
-			return nil // another stream's; a malformed one is none of ours
-		}
-		if r.Value == nil {
-			delete(stored, key)
-			return nil
-		}
-		stored[key], err = wire.ParsePosition(r.Value)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("reading positions of %s: %w", m.cfg.Stream, err)
-	}
-	return stored, nil
-}
-
-// startTopic returns the topic's partitions at their stored positions, or at the
-// start of the log where none is stored.
-func (m *Mirror) startTopic(ctx context.Context, topic string, stored map[wire.PositionKey]wire.Position) ([]*partition, error) {
-	source, err := m.from.Topic(ctx, topic)
-	if err != nil {
-		return nil, err
-	}
-	target, err := m.to.Topic(ctx, topic)
-	if err != nil {
-		return nil, err
-	}
-	if source.Partitions != target.Partitions {
-		return nil, fmt.Errorf("topic %s has %d partitions on %s and %d on %s; records keep their partition, so the counts must be equal",
-			topic, source.Partitions, m.from.Name, target.Partitions, m.to.Name)
-	}
-	starts, err := m.from.StartOffsets(ctx, topic)
-	if err != nil {
-		return nil, err
-	}
-	sourceEnds, err := m.from.EndOffsets(ctx, topic)
-	if err != nil {
-		return nil, err
-	}
-	ends, err := m.to.EndOffsets(ctx, topic)
-	if err != nil {
-		return nil, err
-	}
-	var partitions []*partition
-	for n := range source.Partitions {
-		key := wire.PositionKey{Stream: m.cfg.Stream, TopicID: source.ID, Partition: n}
-		at, ok := stored[key]
-		if !ok {
-			at = wire.Position{Src: starts[n], Dst: ends[n], LeaderEpoch: -1}
-		}
-		if at.Src < starts[n] || at.Src > sourceEnds[n] {
-			return nil, fmt.Errorf("mirroring %s from %s: %w", m.cfg.Stream, m.from.Name,
-				&cluster.GapError{Topic: topic, Partition: n, Offset: at.Src, Start: starts[n], End: sourceEnds[n]})
-		}
-		partitions = append(partitions, &partition{inflight: inflight{src: at.Src, dst: at.Dst}, key: key, stored: at, epoch: at.LeaderEpoch})
-	}
-	return partitions, nil
 }
 
 // copy reads until ctx ends; what it writes may take as long as writing lasts.
@@ -318,48 +260,6 @@ func (m *Mirror) write(ctx context.Context, target *kgo.Client, p *partition, r 
 	}
 }
 
-func (m *Mirror) storeEvery(ctx context.Context, positions *kgo.Client) error {
-	ticker := time.NewTicker(m.cfg.PositionEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-		if err := m.store(ctx, positions); err != nil && ctx.Err() == nil {
-			return err
-		}
-	}
-}
-
-// store writes the positions that have moved.
-func (m *Mirror) store(ctx context.Context, positions *kgo.Client) error {
-	moved := map[*partition]wire.Position{}
-	var records []*kgo.Record
-	m.mu.Lock()
-	for _, p := range m.partitions {
-		if p.src != p.stored.Src {
-			at := wire.Position{Src: p.src, Dst: p.dst, LeaderEpoch: p.epoch, Producers: []wire.Producer{m.producer}}
-			if p.dst == p.stored.Dst {
-				at.Producers = p.stored.Producers // what a dead one wrote may lie there still
-			}
-			moved[p] = at
-			records = append(records, positionRecord(p.key, at))
-		}
-	}
-	m.mu.Unlock()
-	if err := positions.ProduceSync(ctx, records...).FirstErr(); err != nil {
-		return fmt.Errorf("storing positions: %w", err)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for p, at := range moved {
-		p.stored = at
-	}
-	return nil
-}
-
 // finishTimeout bounds how long a stopping mirror waits for the target.
 const finishTimeout = 10 * time.Second
 
@@ -371,18 +271,4 @@ func outlive(ctx context.Context, d time.Duration) (context.Context, context.Can
 		context.AfterFunc(longer, func() { timer.Stop() })
 	})
 	return longer, cancel
-}
-
-func (m *Mirror) finish(ctx context.Context, target, positions *kgo.Client) error {
-	if err := target.Flush(ctx); err != nil {
-		return fmt.Errorf("stopping %s: waiting for the target: %w", m.cfg.Stream, err)
-	}
-	if err := m.store(ctx, positions); err != nil {
-		return fmt.Errorf("stopping %s: %w", m.cfg.Stream, err)
-	}
-	return nil
-}
-
-func positionRecord(key wire.PositionKey, at wire.Position) *kgo.Record {
-	return &kgo.Record{Topic: wire.PositionsTopic, Key: key.Append(nil), Value: at.Append(nil)}
 }

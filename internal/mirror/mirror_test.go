@@ -5,13 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"os"
-	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +24,7 @@ import (
 	"github.com/weirhq/weir/internal/broker/brokertest"
 	"github.com/weirhq/weir/internal/cluster"
 	"github.com/weirhq/weir/internal/kafkatest"
+	"github.com/weirhq/weir/internal/lease"
 	"github.com/weirhq/weir/internal/wire"
 )
 
@@ -58,6 +58,8 @@ func TestMirror(t *testing.T) {
 			{"gap while running", testGapWhileRunning},
 			{"too large for the target", testTooLarge},
 			{"killed", testKilled},
+			{"handed over", testHandover},
+			{"stopped for twice its session", testStopped},
 		} {
 			t.Run(test.name, func(t *testing.T) {
 				t.Parallel()
@@ -187,13 +189,31 @@ func arrived(t *testing.T, c *cluster.Cluster, topic string, n int64) {
 	})
 }
 
-// start runs a mirror. Its stop returns Run's error; the test's end calls it too.
-func (c tiers) start(t *testing.T, cfg Config) (stop func() error) {
+// session is the least that brokers allow by default.
+const session = 6 * time.Second
+
+func (c tiers) new(t *testing.T, cfg Config) *Mirror {
 	t.Helper()
+	if cfg.SessionTimeout == 0 {
+		cfg.SessionTimeout = session
+	}
+	if cfg.Holder == "" {
+		cfg.Holder = "test"
+	}
 	m, err := New(cfg, c.from, c.to)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return m
+}
+
+// start runs a mirror. Its stop returns Run's error; the test's end calls it too.
+func (c tiers) start(t *testing.T, cfg Config) (stop func() error) {
+	t.Helper()
+	return running(t, c.new(t, cfg))
+}
+
+func running(t *testing.T, m *Mirror) (stop func() error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- m.Run(ctx) }()
@@ -215,8 +235,8 @@ func (c tiers) run(t *testing.T, cfg Config, n int64) {
 	}
 }
 
-// positions returns all position records of a stream's topic, by partition, in
-// the order of the log.
+// positions returns all position records of a stream's topic that count, by
+// partition, in the order of the log.
 func (c tiers) positions(t *testing.T, stream, topic string) map[int32][]wire.Position {
 	t.Helper()
 	info, err := c.from.Topic(t.Context(), topic)
@@ -224,21 +244,26 @@ func (c tiers) positions(t *testing.T, stream, topic string) map[int32][]wire.Po
 		t.Fatal(err)
 	}
 	found := map[int32][]wire.Position{}
-	for _, records := range read(t, c.to, wire.PositionsTopic) {
-		for _, r := range records {
+	var committed lease.Committed
+	_, err = c.to.ReadToEnd(t.Context(), wire.PositionsTopic, nil, func(r *kgo.Record) error {
+		for _, r := range committed.Add(r) {
 			key, err := wire.ParsePositionKey(r.Key)
 			if err != nil {
-				t.Fatal(err)
+				return err
 			}
 			if key.Stream != stream || key.TopicID != info.ID {
 				continue
 			}
 			at, err := wire.ParsePosition(r.Value)
 			if err != nil {
-				t.Fatal(err)
+				return err
 			}
 			found[key.Partition] = append(found[key.Partition], at)
 		}
+		return nil
+	}, cluster.KeepControl())
+	if err != nil {
+		t.Fatal(err)
 	}
 	return found
 }
@@ -580,22 +605,18 @@ func testRefusals(t *testing.T, c tiers) {
 		"only-source": {"only-source", "aggregate", "no such topic"},
 		"only-target": {"only-target", "local", "no such topic"},
 	} {
-		m, err := New(Config{Stream: "refused", Topics: []string{topic}}, c.from, c.to)
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := c.new(t, Config{Stream: "refused", Topics: []string{topic}})
 		wantError(t, m.Run(t.Context()), parts...)
 	}
 	again := connect(t, "again", c.from.Bootstrap()[0])
-	m, err := New(Config{Stream: "refused", Topics: []string{"unequal"}}, c.from, again)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := tiers{c.from, again}.new(t, Config{Stream: "refused", Topics: []string{"unequal"}})
 	wantError(t, m.Run(t.Context()), "local and again are the same cluster", c.from.ID)
 	for _, cfg := range []Config{{Topics: []string{"t"}}, {Stream: "s"}} {
 		_, err := New(cfg, c.from, c.to)
 		wantError(t, err, "needs a name and topics")
 	}
+	_, err := New(Config{Stream: "s", Topics: []string{"t"}}, c.from, c.to)
+	wantError(t, err, "stream s", "no holder")
 }
 
 func wantError(t *testing.T, err error, parts ...string) {
@@ -632,11 +653,8 @@ func testGapAtStart(t *testing.T, c tiers) {
 	produce(t, client, numbered("gap", 5, 20)...)
 	deleteRecords(t, c.from, "gap", 8)
 	for range 2 { // a further try does not get past it
-		m, err := New(cfg, c.from, c.to)
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = m.Run(t.Context())
+		m := c.new(t, cfg)
+		err := m.Run(t.Context())
 		var gap *cluster.GapError
 		if !errors.As(err, &gap) || *gap != (cluster.GapError{Topic: "gap", Offset: 5, Start: 8, End: 20}) {
 			t.Errorf("got %v", err)
@@ -652,10 +670,7 @@ func testGapWhileRunning(t *testing.T, c tiers) {
 	c.ensure(t, "gap-running", 1)
 	produce(t, newClient(t, c.from), numbered("gap-running", 0, 20)...)
 	deleteRecords(t, c.from, "gap-running", 8)
-	m, err := New(Config{Stream: "gap-running", Topics: []string{"gap-running"}}, c.from, c.to)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := c.new(t, Config{Stream: "gap-running", Topics: []string{"gap-running"}})
 	p := &partition{inflight: inflight{src: 3}}
 	p.add(3, 0)
 	p.add(4, 1) // on its way
@@ -665,7 +680,7 @@ func testGapWhileRunning(t *testing.T, c tiers) {
 		t.Errorf("got %v", err)
 	}
 	failed.Err = kerr.CorruptMessage
-	err = m.fetchError(t.Context(), p, failed)
+	err := m.fetchError(t.Context(), p, failed)
 	if !errors.Is(err, kerr.CorruptMessage) {
 		t.Errorf("got %v", err)
 	}
@@ -682,10 +697,7 @@ func testTooLarge(t *testing.T, c tiers) {
 	large := make([]byte, 500_000)
 	rand.NewChaCha8([32]byte{1}).Read(large)
 	produce(t, newClient(t, c.from), append(numbered("large", 0, 2), &kgo.Record{Topic: "large", Value: large})...)
-	m, err := New(Config{Stream: "large", Topics: []string{"large"}, PositionEvery: 10 * time.Millisecond}, c.from, c.to)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := c.new(t, Config{Stream: "large", Topics: []string{"large"}, PositionEvery: 10 * time.Millisecond})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	err = m.Run(ctx)
@@ -698,31 +710,6 @@ func testTooLarge(t *testing.T, c tiers) {
 	}
 }
 
-// childEnv holds, for TestKilledChild, the two addresses and what to mirror.
-const childEnv = "WEIR_TEST_MIRROR_CHILD"
-
-// TestKilledChild is the mirror that testKilled kills.
-func TestKilledChild(t *testing.T) {
-	args := strings.Split(os.Getenv(childEnv), " ")
-	if len(args) != 4 {
-		return // testKilled runs it
-	}
-	go func() {
-		io.Copy(io.Discard, os.Stdin) // until the parent ends
-		os.Exit(1)
-	}()
-	every, err := time.ParseDuration(args[3])
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := tiers{connect(t, "local", args[0]), connect(t, "aggregate", args[1])}
-	m, err := New(Config{Stream: args[2], Topics: []string{args[2]}, PositionEvery: every}, c.from, c.to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Fatal(m.Run(context.Background()))
-}
-
 // A mirror that is killed while records flow loses none; what it copied behind
 // the last stored position, and only that, is there twice.
 func testKilled(t *testing.T, c tiers) {
@@ -732,32 +719,13 @@ func testKilled(t *testing.T, c tiers) {
 	}{{"killed-unstored", time.Hour}, {"killed-storing", 20 * time.Millisecond}} {
 		c.ensure(t, test.topic, 2)
 		client := newClient(t, c.from)
-		ctx, cancel := context.WithCancel(t.Context())
-		var producing sync.WaitGroup
-		producing.Go(func() {
-			for i := 0; ctx.Err() == nil; i++ {
-				r := &kgo.Record{Topic: test.topic, Partition: int32(i % 2), Value: fmt.Append(nil, i/2)}
-				if err := client.ProduceSync(context.Background(), r).FirstErr(); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-		child := exec.Command(os.Args[0], "-test.run=^TestKilledChild$")
-		child.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %s %v", childEnv, c.from.Bootstrap()[0], c.to.Bootstrap()[0], test.topic, test.every))
-		stdin, err := child.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := child.Start(); err != nil {
-			t.Fatal(err)
-		}
+		stopProducing := keepProducing(t, client, test.topic)
+		child := c.startChild(t, test.topic, test.every)
 		arrived(t, c.to, test.topic, 100)
 		if test.every < time.Hour {
 			eventually(t, "a position stored", func() bool { return last(c.positions(t, test.topic, test.topic)[0]).Src > 0 })
 		}
-		child.Process.Kill()
-		child.Wait()
-		stdin.Close()
+		child.kill()
 		stored := c.positions(t, test.topic, test.topic)
 		produced, err := c.from.EndOffsets(t.Context(), test.topic)
 		if err != nil {
@@ -766,13 +734,8 @@ func testKilled(t *testing.T, c tiers) {
 
 		stop := c.start(t, Config{Stream: test.topic, Topics: []string{test.topic}, PositionEvery: 20 * time.Millisecond})
 		eventually(t, "past the kill", func() bool { return last(c.positions(t, test.topic, test.topic)[0]).Src > produced[0] })
-		cancel()
-		producing.Wait()
-		source := read(t, c.from, test.topic)
-		eventually(t, "at the end of the source", func() bool {
-			at := c.positions(t, test.topic, test.topic)
-			return last(at[0]).Src == int64(len(source[0])) && last(at[1]).Src == int64(len(source[1]))
-		})
+		stopProducing()
+		source := c.atEnd(t, test.topic)
 		if err := stop(); err != nil {
 			t.Fatal(err)
 		}
@@ -781,6 +744,38 @@ func testKilled(t *testing.T, c tiers) {
 			checkCopies(t, fmt.Sprint(test.topic, "/", p), source[p], target[p], positions[p], last(stored[p]).Src, test.every == time.Hour)
 		}
 	}
+}
+
+// keepProducing sends to the two partitions of a topic until it is stopped.
+func keepProducing(t *testing.T, client *kgo.Client, topic string) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var producing sync.WaitGroup
+	producing.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ {
+			r := &kgo.Record{Topic: topic, Partition: int32(i % 2), Value: fmt.Append(nil, i/2)}
+			if err := client.ProduceSync(context.Background(), r).FirstErr(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	stop = sync.OnceFunc(func() {
+		cancel()
+		producing.Wait()
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// atEnd waits until the positions of the stream that is named as its topic have come
+// to the end of the source, and returns what the source holds.
+func (c tiers) atEnd(t *testing.T, topic string) map[int32][]*kgo.Record {
+	t.Helper()
+	source := read(t, c.from, topic)
+	eventually(t, "at the end of the source", func() bool {
+		at := c.positions(t, topic, topic)
+		return last(at[0]).Src == int64(len(source[0])) && last(at[1]).Src == int64(len(source[1]))
+	})
+	return source
 }
 
 func checkCopies(t *testing.T, name string, source, target []*kgo.Record, positions []wire.Position, stored int64, unstored bool) {
@@ -846,57 +841,90 @@ func TestTargetAway(t *testing.T) {
 	for name, start := range map[string]func(t *testing.T) *engine{"embedded": embedded, "kafka": kafka} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			target := start(t)
-			c := tiers{connect(t, "local", brokertest.New(t).Addr()), connect(t, "aggregate", target.addr)}
-			ensurePositions(t, c.to)
-			c.ensure(t, "away", 1)
-			client := newClient(t, c.from)
-			var mu sync.Mutex // guards taken
-			taken := 0
-			h := hook{copies: func(*kgo.Record) int {
-				mu.Lock()
-				defer mu.Unlock()
-				taken++
-				if taken > 10 && taken <= 13 { // the position moves without the target
-					return 0
-				}
-				return 1
-			}}
-			cfg := Config{Stream: "away", Topics: []string{"away"}, Hook: h, PositionEvery: 10 * time.Millisecond}
-			stop := c.start(t, cfg)
-			position := func() int64 { return last(c.positions(t, "away", "away")[0]).Src }
-			send := func(from, to int) {
-				produce(t, client, numbered("away", from, to)...)
-				eventually(t, "read", func() bool {
-					mu.Lock()
-					defer mu.Unlock()
-					return taken == to
-				})
-			}
-			send(0, 5)
-			eventually(t, "stored", func() bool { return position() == 5 })
-
-			target.stop()
-			send(5, 10)
-			target.restart()
-			eventually(t, "stored after the target came back", func() bool { return position() == 10 })
-			wantNumbers(t, c.to, "away", upTo(10)...)
-
-			target.stop()
-			send(10, 15)
-			began := time.Now()
-			wantError(t, stop(), "stopping away")
-			if took := time.Since(began); took > finishTimeout+5*time.Second {
-				t.Errorf("stopping took %v", took)
-			}
-			target.restart()
-			if at := position(); at != 10 {
-				t.Errorf("position %d, want 10: nothing was acknowledged since", at)
-			}
-			cfg.Hook = nil
-			c.run(t, cfg, 15)
-			wantNumbers(t, c.to, "away", upTo(15)...)
+			testTargetAway(t, start(t), name == "embedded")
 		})
+	}
+}
+
+// keeps says that the mirror keeps the lease while the target is away: the embedded
+// engine is back at once. Otherwise a member of the group that has only one broker
+// gives up with the first connection, and what was under way is copied again.
+func testTargetAway(t *testing.T, target *engine, keeps bool) {
+	c := tiers{connect(t, "local", brokertest.New(t).Addr()), connect(t, "aggregate", target.addr)}
+	ensurePositions(t, c.to)
+	c.ensure(t, "away", 1)
+	client := newClient(t, c.from)
+	var read atomic.Int64
+	h := hook{copies: func(r *kgo.Record) int {
+		read.Store(r.Offset + 1)
+		if r.Offset >= 10 && r.Offset < 13 { // the position moves without the target
+			return 0
+		}
+		return 1
+	}}
+	cfg := Config{Stream: "away", Topics: []string{"away"}, Hook: h, PositionEvery: 10 * time.Millisecond, SessionTimeout: 15 * time.Second}
+	stop := c.start(t, cfg)
+	position := func() int64 { return last(c.positions(t, "away", "away")[0]).Src }
+	send := func(from, to int) {
+		produce(t, client, numbered("away", from, to)...)
+		if keeps {
+			eventually(t, "read", func() bool { return read.Load() == int64(to) })
+		}
+	}
+	send(0, 5)
+	eventually(t, "stored", func() bool { return position() == 5 })
+
+	target.stop()
+	send(5, 10)
+	target.restart()
+	eventually(t, "stored after the target came back", func() bool { return position() == 10 })
+	c.wantAtLeast(t, "away", 10, keeps)
+
+	target.stop()
+	send(10, 15)
+	began := time.Now()
+	if err := stop(); keeps || err != nil {
+		wantError(t, err, "stopping away")
+	}
+	if took := time.Since(began); took > finishTimeout+5*time.Second {
+		t.Errorf("stopping took %v", took)
+	}
+	target.restart()
+	if at := position(); at != 10 {
+		t.Errorf("position %d, want 10: nothing was acknowledged since", at)
+	}
+	cfg.Hook = nil
+	stop = c.start(t, cfg)
+	eventually(t, "stored by the next run", func() bool { return position() == 15 })
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	c.wantAtLeast(t, "away", 15, keeps)
+}
+
+// wantAtLeast checks that the numbers below n lie at the target in order, those from
+// 5 on perhaps once more, unless exactly.
+func (c tiers) wantAtLeast(t *testing.T, topic string, n int, exactly bool) {
+	t.Helper()
+	if exactly {
+		wantNumbers(t, c.to, topic, upTo(n)...)
+		return
+	}
+	copies := map[string]int{}
+	next := 0
+	for _, r := range read(t, c.to, topic)[0] {
+		value := string(r.Value)
+		if copies[value]++; copies[value] == 1 {
+			if value != fmt.Sprint(next) {
+				t.Errorf("%s follows %d", value, next-1)
+			}
+			next++
+		} else if n, _ := strconv.Atoi(value); n < 5 {
+			t.Errorf("%s is there again, from below the stored position", value)
+		}
+	}
+	if next != n {
+		t.Errorf("%d numbers arrived, want %d", next, n)
 	}
 }
 

@@ -2,313 +2,234 @@ package registry
 
 import (
 	"bytes"
-	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
-	"github.com/weirhq/weir/internal/wire"
+	"github.com/weirhq/weir/internal/registry/state"
+	"github.com/weirhq/weir/internal/web"
 )
 
 const mediaType = "application/vnd.schemaregistry.v1+json"
 
+// headerUnknown of a request: the client bears properties that it does not know.
+const headerUnknown = "Confluent-Accept-Unknown-Properties"
+
 // envelope is what a request may hold besides the text of its schema.
 const envelope = 64 << 10
 
-// Register mounts Confluent's routes on mux. Whatever is not served below the
-// paths of a registry is answered there too, as a JSON object: there are clients
-// that fail on any other body.
+// route is one of Confluent's. It has a read or a change.
+type route struct {
+	method, path string
+	// read answers from the state, which it must not keep.
+	read func(*state.State, *call) (any, error)
+	// change makes a command of a request, and what is answered of its reply.
+	change func(*call) (state.Command, func(state.Reply) any, error)
+}
+
+func (s *Service) routes() []route {
+	return append(append(append(s.subjectRoutes(), s.schemaRoutes()...), s.settingRoutes()...), s.otherRoutes()...)
+}
+
+// Register mounts Confluent's routes on mux. What nobody serves is answered here
+// too, as a JSON object: there are clients that fail on any other body.
 func (s *Service) Register(mux *http.ServeMux) {
-	routes := []struct {
-		method, path string
-		handle       func(*http.Request) (any, error)
-	}{
-		{"GET", "/subjects", s.getSubjects},
-		{"POST", "/subjects/{subject}", s.postLookup},
-		{"GET", "/subjects/{subject}/versions", s.getVersions},
-		{"POST", "/subjects/{subject}/versions", s.postVersion},
-		{"GET", "/subjects/{subject}/versions/{version}", s.getVersion},
-		{"GET", "/subjects/{subject}/versions/{version}/schema", s.getVersionText},
-		{"GET", "/schemas/types", func(*http.Request) (any, error) { return []string{"AVRO"}, nil }},
-		{"GET", "/schemas/ids/{id}", s.getSchema},
-		{"GET", "/schemas/ids/{id}/schema", s.getSchemaText},
-		{"GET", "/schemas/ids/{id}/versions", s.getSchemaVersions},
-	}
 	seen := map[string]bool{}
-	for _, r := range routes {
-		mux.HandleFunc(r.method+" "+r.path, answer(r.handle))
+	for _, r := range s.routes() {
+		pattern := r.method + " " + r.path
+		if r.change != nil {
+			mux.Handle(pattern, s.change(pattern, r.change))
+		} else {
+			mux.Handle(pattern, s.answer(pattern, r.read))
+		}
 		if !seen[r.path] {
 			seen[r.path] = true
-			mux.HandleFunc(r.path, answer(func(r *http.Request) (any, error) {
-				return nil, &Error{http.StatusMethodNotAllowed, http.StatusMethodNotAllowed, r.Method + " is not supported here."}
+			mux.Handle(r.path, s.handle("other", func(_ http.ResponseWriter, r *http.Request) (int, error) {
+				return 0, refused(http.StatusMethodNotAllowed, r.Method+" is not supported here.")
 			}))
 		}
 	}
-	for _, path := range []string{
-		"/subjects/", "/schemas", "/schemas/", "/config", "/config/", "/mode", "/mode/",
-		"/compatibility/", "/contexts", "/contexts/", "/associations/",
-	} {
-		mux.HandleFunc(path, answer(func(r *http.Request) (any, error) {
-			return nil, &Error{http.StatusNotFound, http.StatusNotFound, "This registry has no " + r.Method + " " + r.URL.Path + "."}
-		}))
+	mux.Handle("/", s.handle("other", func(_ http.ResponseWriter, r *http.Request) (int, error) {
+		return 0, refused(http.StatusNotFound, "There is no "+r.Method+" "+r.URL.Path+".")
+	}))
+}
+
+// refused is a refusal that has no code of its own.
+func refused(status int, message string) *state.Error {
+	return &state.Error{Status: status, Code: status, Message: message}
+}
+
+// call is a request and what is read of it.
+type call struct {
+	*http.Request
+	service *Service
+	query   url.Values
+	body    []byte // of a POST, PUT or DELETE
+}
+
+func (s *Service) newCall(r *http.Request) (c *call, err error) {
+	c = &call{Request: r, service: s}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		c.body, err = s.body(r)
 	}
+	return c, err
+}
+
+// param is a parameter of the query, "" where it is missing.
+func (c *call) param(name string) string {
+	if c.query == nil {
+		c.query = c.URL.Query()
+	}
+	return c.query.Get(name)
+}
+
+// flag reads a boolean in any case: Python's clients write True.
+func (c *call) flag(name string) bool { return isTrue(c.param(name)) }
+
+func isTrue(s string) bool { return strings.EqualFold(s, "true") }
+
+// page is what offset and limit say; no limit, or one below 1, is none.
+func (c *call) page() state.Page {
+	offset, _ := strconv.Atoi(c.param("offset"))
+	limit, _ := strconv.Atoi(c.param("limit"))
+	return state.Page{Offset: offset, Limit: limit}
+}
+
+// subject is the one that the path names, or whose alias that is.
+func (c *call) subject(st *state.State) string { return st.Alias(c.PathValue("subject")) }
+
+// aliased is subject for those who have no state at hand.
+func (c *call) aliased() (subject string, err error) {
+	err = c.service.read(func(st *state.State) error {
+		subject = c.subject(st)
+		return nil
+	})
+	return subject, err
+}
+
+// version reads a version number.
+func (c *call) version() (int, error) {
+	wanted := c.PathValue("version")
+	if wanted == "latest" || wanted == "-1" {
+		return state.Latest, nil
+	}
+	n, err := strconv.ParseInt(wanted, 10, 32)
+	if err != nil || n < 1 {
+		return 0, state.BadVersion(wanted)
+	}
+	return int(n), nil
 }
 
 // rawText is a reply that goes out as it is.
 type rawText string
 
-// answer writes what handle returns. Errors that are no *Error are 500.
-func answer(handle func(*http.Request) (any, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		status := http.StatusOK
-		reply, err := handle(r)
-		if err != nil {
-			var e *Error
-			if !errors.As(err, &e) {
-				e = &Error{http.StatusInternalServerError, http.StatusInternalServerError, err.Error()}
-			}
-			status = e.Status
-			reply = struct {
-				Code    int    `json:"error_code"`
-				Message string `json:"message"`
-			}{e.Code, e.Message}
-		}
-		var body []byte
-		if text, ok := reply.(rawText); ok {
-			body = []byte(text)
-		} else {
-			var buf bytes.Buffer
-			enc := json.NewEncoder(&buf)
-			enc.SetEscapeHTML(false)
-			_ = enc.Encode(reply) // only strings, numbers and JSON that we have parsed
-			body = bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
-		}
-		w.Header().Set("Content-Type", mediaType)
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		w.WriteHeader(status)
-		_, _ = w.Write(body) // the client may be gone
+// reply writes itself.
+type reply interface{ appendJSON(dst []byte) []byte }
+
+// momentary is a reply that is true now, and may not be when nothing has changed here.
+type momentary struct{ any }
+
+func encode(v any) []byte {
+	switch v := v.(type) {
+	case momentary:
+		return encode(v.any)
+	case rawText:
+		return []byte(v)
+	case reply:
+		return v.appendJSON(nil)
 	}
-}
-
-// versionReply is Confluent's Schema entity, without what is empty. AVRO is not
-// named: there are clients that fail on a type that they expect to be absent.
-type versionReply struct {
-	Subject    string                 `json:"subject,omitempty"`
-	Version    int                    `json:"version,omitempty"`
-	ID         int                    `json:"id"`
-	SchemaType string                 `json:"schemaType,omitempty"`
-	References []wire.SchemaReference `json:"references,omitempty"`
-	Metadata   json.RawMessage        `json:"metadata,omitempty"`
-	RuleSet    json.RawMessage        `json:"ruleSet,omitempty"`
-	Schema     string                 `json:"schema"`
-}
-
-func asVersion(v wire.SchemaValue) versionReply {
-	return versionReply{v.Subject, v.Version, v.ID, v.SchemaType, v.References, v.Metadata, v.RuleSet, v.Schema}
-}
-
-func (s *Service) getSubjects(r *http.Request) (any, error) {
-	var names []string
-	err := s.read(func(st *State) error {
-		// ":*:" means all contexts, and there is one.
-		prefix := strings.TrimPrefix(r.URL.Query().Get("subjectPrefix"), ":*:")
-		names = page(r, st.Subjects(prefix, boolean(r, "deleted")))
-		return nil
-	})
-	return names, err
-}
-
-func (s *Service) getVersions(r *http.Request) (any, error) {
-	numbers := []int{}
-	err := s.read(func(st *State) error {
-		subject := r.PathValue("subject")
-		versions := st.Versions(subject, boolean(r, "deleted"))
-		if len(versions) == 0 {
-			return refuse(codeNoSubject, "Subject '%s' not found.", subject)
-		}
-		for _, v := range page(r, versions) {
-			numbers = append(numbers, v.Version)
-		}
-		return nil
-	})
-	return numbers, err
-}
-
-func (s *Service) getVersion(r *http.Request) (any, error) {
-	v, err := s.version(r)
-	return asVersion(v), err
-}
-
-func (s *Service) getVersionText(r *http.Request) (any, error) {
-	v, err := s.version(r)
-	return rawText(v.Schema), err
-}
-
-func (s *Service) version(r *http.Request) (found wire.SchemaValue, err error) {
-	subject, wanted := r.PathValue("subject"), r.PathValue("version")
-	number, convErr := strconv.ParseInt(wanted, 10, 32)
-	latest := wanted == "latest" || wanted == "-1"
-	if !latest && (convErr != nil || number < 1) {
-		return found, refuse(codeVersion, "The specified version '%s' is not a valid version id. Allowed values are between [1, 2^31-1] and the string \"latest\"", wanted)
-	}
-	err = s.read(func(st *State) error {
-		versions := st.Versions(subject, boolean(r, "deleted"))
-		if len(versions) == 0 {
-			return refuse(codeNoSubject, "Subject '%s' not found.", subject)
-		}
-		for _, v := range versions {
-			if latest || v.Version == int(number) {
-				found = v // of "latest", the last one stays
-			}
-		}
-		if found.Version == 0 {
-			return refuse(codeNoVersion, "Version %s not found.", wanted)
-		}
-		return nil
-	})
-	return found, err
-}
-
-func (s *Service) getSchema(r *http.Request) (any, error) {
-	v, err := s.schema(r)
-	return struct {
-		SchemaType string                 `json:"schemaType,omitempty"`
-		Schema     string                 `json:"schema"`
-		References []wire.SchemaReference `json:"references,omitempty"`
-		Metadata   json.RawMessage        `json:"metadata,omitempty"`
-		RuleSet    json.RawMessage        `json:"ruleSet,omitempty"`
-	}{v.SchemaType, v.Schema, v.References, v.Metadata, v.RuleSet}, err
-}
-
-func (s *Service) getSchemaText(r *http.Request) (any, error) {
-	v, err := s.schema(r)
-	return rawText(v.Schema), err
-}
-
-func (s *Service) schema(r *http.Request) (found wire.SchemaValue, err error) {
-	err = s.read(func(st *State) error {
-		id, convErr := strconv.Atoi(r.PathValue("id"))
-		v, ok := st.Schema(id)
-		if convErr != nil || !ok {
-			return refuse(codeNoSchema, "Schema %s not found", r.PathValue("id"))
-		}
-		found = v
-		return nil
-	})
-	return found, err
-}
-
-func (s *Service) getSchemaVersions(r *http.Request) (any, error) {
-	type use struct {
-		Subject string `json:"subject"`
-		Version int    `json:"version"`
-	}
-	v, err := s.schema(r)
-	if err != nil {
-		return nil, err
-	}
-	uses := []use{}
-	err = s.read(func(st *State) error {
-		for _, u := range page(r, st.Uses(v.ID, boolean(r, "deleted"))) {
-			uses = append(uses, use{u.Subject, u.Version})
-		}
-		return nil
-	})
-	return uses, err
-}
-
-func (s *Service) postLookup(r *http.Request) (any, error) {
-	cmd, err := s.command(r)
-	if err != nil {
-		return nil, err
-	}
-	var found wire.SchemaValue
-	err = s.read(func(st *State) (err error) {
-		found, err = st.Lookup(cmd, boolean(r, "deleted"))
-		return err
-	})
-	return asVersion(found), err
-}
-
-func (s *Service) postVersion(r *http.Request) (any, error) {
-	cmd, err := s.command(r)
-	if err != nil {
-		return nil, err
-	}
-	v, err := s.register(r.Context(), cmd)
-	// As Confluent does: the properties that newer registries add go only to
-	// clients that say that they can bear them.
-	if !isTrue(r.Header.Get("Confluent-Accept-Unknown-Properties")) {
-		return struct {
-			ID int `json:"id"`
-		}{v.ID}, err
-	}
-	reply := asVersion(v)
-	reply.Subject = ""
-	return reply, err
-}
-
-// command reads the body of a POST. The media type is not looked at.
-func (s *Service) command(r *http.Request) (cmd wire.SchemaValue, err error) {
-	limit := s.cfg.MaxSchemaBytes + envelope
-	body, err := io.ReadAll(io.LimitReader(r.Body, int64(limit)+1))
-	if err != nil {
-		return cmd, &Error{http.StatusBadRequest, http.StatusBadRequest, "reading the request: " + err.Error()}
-	}
-	if len(body) > limit {
-		return cmd, &Error{http.StatusRequestEntityTooLarge, codeTooLarge, "The request is longer than " + strconv.Itoa(limit) + " bytes."}
-	}
-	var request struct {
-		Schema     string                 `json:"schema"`
-		SchemaType string                 `json:"schemaType"`
-		References []wire.SchemaReference `json:"references"`
-		Metadata   json.RawMessage        `json:"metadata"`
-		RuleSet    json.RawMessage        `json:"ruleSet"`
-		ID         int                    `json:"id"`
-		Version    int                    `json:"version"`
-	}
-	var wrong *json.UnmarshalTypeError
-	switch err := json.Unmarshal(body, &request); {
-	case errors.As(err, &wrong):
-		return cmd, &Error{http.StatusBadRequest, http.StatusBadRequest, "reading the request: " + cmp.Or(wrong.Field, "it") + " can not be of JSON type " + wrong.Value}
-	case err != nil:
-		return cmd, &Error{http.StatusBadRequest, http.StatusBadRequest, "reading the request: " + err.Error()}
-	}
-	if len(request.Schema) > s.cfg.MaxSchemaBytes {
-		return cmd, &Error{http.StatusRequestEntityTooLarge, codeTooLarge, "The schema is longer than " + strconv.Itoa(s.cfg.MaxSchemaBytes) + " bytes."}
-	}
-	return wire.SchemaValue{
-		Subject: r.PathValue("subject"), Schema: request.Schema, SchemaType: request.SchemaType,
-		References: request.References, Metadata: present(request.Metadata), RuleSet: present(request.RuleSet),
-		ID: request.ID, Version: request.Version,
-	}, nil
-}
-
-// present compacts a value, as stored ones are; null and {} say nothing.
-func present(raw json.RawMessage) json.RawMessage {
 	var buf bytes.Buffer
-	if json.Compact(&buf, raw) != nil || buf.String() == "null" || buf.String() == "{}" {
-		return nil
-	}
-	return buf.Bytes()
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) // only strings, numbers and JSON that we have parsed
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 }
 
-// boolean reads a boolean of the query in any case: Python's clients write True.
-func boolean(r *http.Request, name string) bool { return isTrue(r.URL.Query().Get(name)) }
+// answer serves what reads only.
+func (s *Service) answer(route string, read func(*state.State, *call) (any, error)) http.Handler {
+	return s.handle(route, func(w http.ResponseWriter, r *http.Request) (int, error) {
+		c, err := s.newCall(r)
+		if err != nil {
+			return 0, err
+		}
+		key, changes := askOf(r, c.body, web.AcceptsGzip(r)), s.changes.Load()
+		if a := s.answers.get(key, changes); a != nil {
+			a.send(w)
+			return http.StatusOK, nil
+		}
+		var reply any
+		var offset int64
+		err = s.read(func(st *state.State) error {
+			offset = s.view.next() - 1
+			reply, err = read(st, c)
+			return err
+		})
+		if err != nil {
+			return 0, err
+		}
+		a := newAnswer(encode(reply), offset, key.zip)
+		if _, passing := reply.(momentary); !passing {
+			s.answers.put(key, changes, a)
+		}
+		a.send(w)
+		return http.StatusOK, nil
+	})
+}
 
-func isTrue(s string) bool { return strings.EqualFold(s, "true") }
+// handle serves a route: serve writes a reply and returns its status, or returns an
+// error. What is no refusal is not told to the client, but to the log.
+func (s *Service) handle(route string, serve func(http.ResponseWriter, *http.Request) (int, error)) http.Handler {
+	m := s.metrics.meter(route)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		var code int
+		err := s.awaitMin(r)
+		if err == nil {
+			code, err = serve(w, r)
+		}
+		if err != nil {
+			code = s.refuseCall(w, r, err)
+		}
+		m.answered(code, began)
+	})
+}
 
-// page cuts a list as offset and limit say; a limit below 1 is none.
-func page[T any](r *http.Request, list []T) []T {
-	q := r.URL.Query()
-	if n, err := strconv.Atoi(q.Get("offset")); err == nil && n > 0 {
-		list = list[min(n, len(list)):]
+func (s *Service) refuseCall(w http.ResponseWriter, r *http.Request, err error) (code int) {
+	e := s.told(r.Context(), err)
+	s.reply(w, e.Status, struct {
+		Code    int    `json:"error_code"`
+		Message string `json:"message"`
+	}{e.Code, e.Message}, s.offset())
+	return e.Code
+}
+
+// told is what a client is told about an error.
+func (s *Service) told(ctx context.Context, err error) *state.Error {
+	var e *state.Error
+	if errors.As(err, &e) {
+		return e
 	}
-	if n, err := strconv.Atoi(q.Get("limit")); err == nil && n > 0 {
-		list = list[:min(n, len(list))]
+	id := web.RequestID(ctx)
+	s.cfg.Log.Error("a request to the registry failed", "id", id, "error", err)
+	return refused(http.StatusInternalServerError, "Internal error. The log of weir says why, at the request id "+id+".")
+}
+
+// reply writes a reply that is true as of an offset, and returns its status.
+func (s *Service) reply(w http.ResponseWriter, status int, v any, offset int64) int {
+	h := w.Header()
+	h[headerOffset] = []string{strconv.FormatInt(offset, 10)}
+	if status == http.StatusNoContent {
+		w.WriteHeader(status)
+		return status
 	}
-	return list
+	body := encode(v)
+	h["Content-Type"], h["Content-Length"] = mediaTypes, []string{strconv.Itoa(len(body))}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client may be gone
+	return status
 }

@@ -5,21 +5,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weirhq/weir/internal/cluster"
+	"github.com/weirhq/weir/internal/lease"
+	"github.com/weirhq/weir/internal/registry/state"
 	"github.com/weirhq/weir/internal/wire"
 )
-
-// Log is the `_schemas` topic: one partition, in order.
-type Log interface {
-	// ReadToEnd calls fn for every record from the first to the high watermark
-	// as it was when the call began. A null value is nil.
-	ReadToEnd(ctx context.Context, fn func(key, value []byte, offset int64) error) error
-	// Append writes one record with acks=all. nil means that it is in the log;
-	// an error means nothing: it may be, or may come to be later.
-	Append(ctx context.Context, key, value []byte) (offset int64, err error)
-}
 
 // Config configures a Service. The zero value is the default.
 type Config struct {
@@ -29,160 +28,271 @@ type Config struct {
 	// MaxSchemaBytes bounds the text of a schema; a request may be 64 KiB
 	// longer. Default 1 MiB.
 	MaxSchemaBytes int
-	// WriteTimeout bounds one write to the topic, reload included, however
-	// patient the caller is. Default 30 s.
+	// WriteTimeout bounds a write, from waiting for a leader to reading it back,
+	// however patient the caller is. Default 30 s.
 	WriteTimeout time.Duration
+	// ReadWait is how long a request waits until this process has read the offset
+	// that its X-Weir-Min-Offset names. Default 5 s.
+	ReadWait time.Duration
+
+	Version string       // of this program, for those who ask a registry for it
+	Log     *slog.Logger // default: discard
 }
 
 func (c Config) withDefaults() Config {
 	c.Compatibility = cmp.Or(c.Compatibility, "BACKWARD")
 	c.MaxSchemaBytes = cmp.Or(c.MaxSchemaBytes, 1<<20)
 	c.WriteTimeout = cmp.Or(c.WriteTimeout, 30*time.Second)
+	c.ReadWait = cmp.Or(c.ReadWait, 5*time.Second)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
 	return c
 }
 
+// levels are the compatibility levels.
+var levels = []string{"NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE"}
+
 func (c Config) validate() error {
-	if _, ok := levels[c.Compatibility]; !ok {
+	if !slices.Contains(levels, c.Compatibility) {
 		return fmt.Errorf("registry compatibility %q is not known", c.Compatibility)
 	}
-	if c.MaxSchemaBytes < 0 || c.WriteTimeout < 0 {
+	if c.MaxSchemaBytes < 0 || c.WriteTimeout < 0 || c.ReadWait < 0 {
 		return errors.New("registry limits must not be negative")
 	}
 	return nil
 }
 
-// Service is the one writer of a `_schemas` topic and answers from its state.
-type Service struct {
-	cfg Config
-	log Log
+// Place says where a registry lives that processes share, and who this one is.
+type Place struct {
+	Cluster *cluster.Cluster // of `_schemas`, of the registry's own topics and of its lease
+	Holder  string           // this process, for people; unique among those that share the registry
+	URL     string           // where the other processes reach this one
 
-	// write is held from plan to apply: writes go one by one. It guards stale.
-	// It holds a token while free, so that waiting for it can be given up.
-	write chan struct{}
-	// stale: an append ended with an unknown outcome, so the state may lack a
-	// record. It must be read again before anything is planned on it.
-	stale bool
-
-	// mu guards state. Only the holder of write changes it, and may read it without mu.
-	mu    sync.RWMutex
-	state *State // nil until loaded
+	// SessionTimeout is how long the leader may be silent before another process
+	// leads. Default: the lease's.
+	SessionTimeout time.Duration
+	// Ensure makes a topic that is missing. Default: the cluster's EnsureTopic.
+	Ensure func(ctx context.Context, t cluster.Topic) error
 }
 
-// New returns a service that answers 50001 until Load has read the topic.
+// Service serves a registry. It is safe for concurrent use.
+type Service struct {
+	cfg     Config
+	on      Place // without a cluster: log, and no Run
+	log     Log
+	lease   *lease.Lease
+	forward *http.Client
+	metrics *metrics
+	answers answers
+	changes atomic.Uint64               // how often something here has changed
+	tamper  func(commitFunc) commitFunc // nil but in tests: fails commits
+
+	mu       sync.RWMutex  // guards what follows
+	view     *view         // nil until loaded; after Run it stays, and goes on serving
+	moved    chan struct{} // closed, and replaced, when something here has changed
+	running  bool          // view is being kept up to date
+	wrong    error         // what is wrong with the topics: nothing is written
+	term     *term         // while this process leads
+	prepared basis         // of the term that begins next
+	topicID  wire.TopicID  // of the topic that view is of
+	end      int64         // high watermark as last asked for
+}
+
+// New returns a registry on a log of its own, which nobody else writes: for tests,
+// and wherever one process is all there will ever be. It answers 50001 until Load.
 func New(cfg Config, log Log) (*Service, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, log: log, write: make(chan struct{}, 1)}
-	s.write <- struct{}{}
+	s := &Service{cfg: cfg, log: log, moved: make(chan struct{})}
+	s.metrics = newMetrics(s)
 	return s, nil
 }
 
-// Load reads the topic to its end. Until it has returned nil once, every
-// request is refused.
-func (s *Service) Load(ctx context.Context) error {
-	select {
-	case <-s.write:
-	case <-ctx.Done():
-		return fmt.Errorf("loading the schemas topic: %w", ctx.Err())
+// NewShared returns a registry that lives in the `_schemas` topic of a cluster. It
+// answers 50001 until Run has read the topic.
+func NewShared(cfg Config, on Place) (*Service, error) {
+	s, err := New(cfg, nil)
+	if err != nil {
+		return nil, err
 	}
-	defer func() { s.write <- struct{}{} }()
-	return s.load(ctx)
-}
-
-// load needs write. It builds a new state beside the old one, which goes on
-// serving: whatever it holds is in the topic.
-func (s *Service) load(ctx context.Context) error {
-	fresh := NewState(s.cfg.Compatibility)
-	err := s.log.ReadToEnd(ctx, func(key, value []byte, offset int64) error {
-		_ = fresh.Apply(key, value, offset) // counted and listed by the state
-		return nil
+	s.on = on
+	if s.on.Ensure == nil {
+		s.on.Ensure = func(ctx context.Context, t cluster.Topic) error {
+			_, _, err := on.Cluster.EnsureTopic(ctx, t)
+			return err
+		}
+	}
+	s.lease, err = lease.New(lease.Config{
+		Name: leaseName, Cluster: on.Cluster, Holder: on.Holder, URL: on.URL, SessionTimeout: on.SessionTimeout,
+		Prepare: s.prepare, Log: s.cfg.Log,
 	})
 	if err != nil {
-		return fmt.Errorf("loading the schemas topic: %w", err)
+		return nil, err
 	}
-	if s.state != nil {
-		fresh.inherit(s.state)
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy = nil // the leader is one of us
+	transport.MaxIdleConnsPerHost = 64
+	s.forward = &http.Client{
+		Transport: transport, Timeout: s.cfg.WriteTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	s.mu.Lock()
-	s.state = fresh
-	s.mu.Unlock()
-	s.stale = false
-	return nil
+	return s, nil
 }
 
 // Status is what the service knows of its topic.
 type Status struct {
 	Loaded   bool
+	Leads    bool   // this process writes
+	Leader   string // who does, as far as is known
+	Refuses  string // why nothing is written, if so
 	Subjects int
-	Schemas  int       // distinct ids
-	HighID   int       // the highest id ever seen
-	End      int64     // offset after the last record
-	Dropped  int       // records kept out of the state
-	Warnings []Warning // why, for the first hundred of them
-	Foreign  int       // records of key types that are left alone
+	Schemas  int             // distinct ids
+	HighIDs  map[string]int  // the highest id ever seen, by context
+	End      int64           // offset before which everything is served
+	Dropped  int             // records kept out of the state
+	Warnings []state.Warning // why, for the first hundred of them
+	Foreign  int             // records of key types that are left alone
+	Pending  int             // schemas whose identity is still to be computed
 }
 
 // Status returns a copy; it may be asked at any time.
 func (s *Service) Status() Status {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if s.state == nil {
+	if s.view == nil {
 		return Status{}
 	}
-	return Status{
-		Loaded: true, Subjects: len(s.state.subjects), Schemas: len(s.state.ids), HighID: s.state.highID, End: s.state.end,
-		Dropped: s.state.dropped, Warnings: append([]Warning(nil), s.state.warnings...), Foreign: s.state.foreign,
+	st := s.view.state.Status()
+	status := Status{
+		Loaded: true, Leads: s.term != nil, Subjects: st.Subjects, Schemas: st.Schemas, HighIDs: s.view.state.HighIDs(), End: s.view.next(),
+		Dropped: st.Dropped, Warnings: st.Warnings, Foreign: st.Foreign, Pending: st.Pending,
 	}
+	if err := s.refusal(); err != nil {
+		status.Refuses = err.Error()
+	}
+	if s.lease != nil {
+		info, _ := s.lease.Leader()
+		status.Leader = info.Holder
+	}
+	return status
+}
+
+// refusal returns why nothing can be written here, and nothing can be done about it
+// here. It is called with mu held.
+func (s *Service) refusal() error {
+	switch {
+	case s.wrong != nil:
+		return s.wrong
+	case s.term != nil:
+		return s.term.foreign
+	}
+	return nil
+}
+
+// refuse takes note of what is wrong with the topics, or that nothing is any more.
+func (s *Service) refuse(wrong error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if wrong != nil && s.wrong == nil {
+		s.cfg.Log.Error("the registry writes nothing", "why", wrong)
+	}
+	s.wrong = wrong
+	s.wake()
+}
+
+// wake is called with mu held.
+func (s *Service) wake() {
+	s.changes.Add(1)
+	close(s.moved)
+	s.moved = make(chan struct{})
+}
+
+// notLoaded is called with mu held.
+func (s *Service) notLoaded() error {
+	if s.wrong != nil {
+		return state.Refuse(state.CodeStore, "The schemas topic can not be read: %v", s.wrong)
+	}
+	return state.Refuse(state.CodeStore, "The schemas topic is still being read.")
 }
 
 // read calls fn with the state, which fn must not keep.
-func (s *Service) read(fn func(*State) error) error {
+func (s *Service) read(fn func(*state.State) error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if s.state == nil {
-		return refuse(codeStore, "The schemas topic is still being read.")
+	if s.view == nil {
+		return s.notLoaded()
 	}
-	return fn(s.state)
+	return fn(s.view.state)
 }
 
-// register puts a schema under a subject, unless it is there. A nil error means
-// that the topic holds it.
-func (s *Service) register(ctx context.Context, cmd wire.SchemaValue) (wire.SchemaValue, error) {
-	select {
-	case <-s.write:
-	case <-ctx.Done():
-		return wire.SchemaValue{}, refuse(codeStore, "Waiting for other writes: %v", ctx.Err())
+// offset returns the offset of the last record that is in the state, or was
+// aborted; -1 if there is none.
+func (s *Service) offset() int64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.view == nil {
+		return -1
 	}
-	defer func() { s.write <- struct{}{} }()
-	// A caller who hangs up must not leave a write in doubt.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteTimeout)
-	defer cancel()
+	return s.view.next() - 1
+}
 
-	if s.state == nil {
-		return wire.SchemaValue{}, refuse(codeStore, "The schemas topic is still being read.")
-	}
-	if s.stale {
-		if err := s.load(ctx); err != nil {
-			return wire.SchemaValue{}, refuse(codeStore, "After a write of unknown outcome: %v", err)
+var errStopped = errors.New("the registry has stopped")
+
+// await waits until the state holds what was committed up to an offset.
+func (s *Service) await(ctx context.Context, offset int64) error {
+	for {
+		s.mu.RLock()
+		there, running, moved := s.view != nil && s.view.next() > offset, s.running, s.moved
+		s.mu.RUnlock()
+		switch {
+		case there:
+			return nil
+		case !running:
+			return errStopped
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
-	record, reply, err := s.state.Plan(cmd)
-	if err != nil || record == nil {
-		return reply, err
+}
+
+// registered answers without the leader, as of the offset that it returns, what
+// producers ask most: to register what is registered. Where the config adds to what
+// is registered, the leader decides.
+func (s *Service) registered(cmd state.Register) (v state.Version, offset int64, ok bool) {
+	if cmd.Schema == "" || len(cmd.TagsToAdd)+len(cmd.TagsToDrop) > 0 {
+		return v, 0, false
 	}
-	offset, err := s.log.Append(ctx, record.Key, record.Value)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err != nil {
-		s.stale = true
-		s.state.Burn(*record)
-		return wire.SchemaValue{}, refuse(codeStore, "Writing to the schemas topic: %v. It may or may not have been written; registering again is safe.", err)
+	_ = s.read(func(st *state.State) error {
+		holds, err := st.Config(cmd.Subject, true)
+		if err != nil || holds.DefaultMetadata != nil || holds.OverrideMetadata != nil || holds.DefaultRuleSet != nil || holds.OverrideRuleSet != nil {
+			return nil
+		}
+		v, err = st.Lookup(cmd, false)
+		ok = err == nil && sameSubject(v.Subject, cmd.Subject) && (cmd.ID <= 0 || cmd.ID == v.ID)
+		offset = s.view.next() - 1
+		return nil
+	})
+	return v, offset, ok
+}
+
+// sameSubject knows the one other spelling that a subject has.
+func sameSubject(canonical, given string) bool {
+	return canonical == given || ":"+state.DefaultContext+":"+canonical == given
+}
+
+// kafkaRecords returns what a change writes: its records and their history.
+func kafkaRecords(m Meta, records []state.Record, now time.Time) (out []*kgo.Record) {
+	for _, r := range records {
+		out = append(out, &kgo.Record{Topic: schemasTopic, Key: r.Key, Value: r.Value})
+		if h := historyOf(m, r, now); h != nil {
+			out = append(out, h)
+		}
 	}
-	if err := s.state.Apply(record.Key, record.Value, offset); err != nil {
-		s.stale = true // a planned record always applies; if not, the topic decides
-		return wire.SchemaValue{}, refuse(codeStore, "Applying the record written at offset %d: %v", offset, err)
-	}
-	return reply, nil
+	return out
 }

@@ -5,32 +5,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/weirhq/weir/internal/wire"
+	"github.com/weirhq/weir/internal/registry/state"
 )
 
-// memLog is a `_schemas` topic in memory. fault, if set, decides the fate of an
-// append; the topic outlives the services on it.
+// memLog is a `_schemas` topic in memory. It outlives the services on it.
 type memLog struct {
 	mu      sync.Mutex
 	records [][2][]byte
-	late    [][2][]byte // appended with an unknown outcome, not yet in the log
-	fault   func() fate
+	fail    error // of the next append, whose record is in the log all the same
 	noRead  error // of ReadToEnd
 }
-
-type fate int
-
-const (
-	good       fate = iota
-	lost            // an error, and the record never comes
-	doubtful        // an error, though the record is in the log
-	comesLater      // an error, and the record comes when land is called
-)
 
 func (l *memLog) ReadToEnd(ctx context.Context, fn func(key, value []byte, offset int64) error) error {
 	l.mu.Lock()
@@ -53,34 +41,12 @@ func (l *memLog) Append(ctx context.Context, key, value []byte) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	r := [2][]byte{bytes.Clone(key), bytes.Clone(value)}
-	outcome := good
-	if l.fault != nil {
-		outcome = l.fault()
-	}
-	switch outcome {
-	case comesLater:
-		l.late = append(l.late, r)
-	case good, doubtful:
-		l.records = append(l.records, r)
-	}
-	if outcome != good {
-		return 0, fmt.Errorf("fate %d", outcome)
+	l.records = append(l.records, [2][]byte{bytes.Clone(key), bytes.Clone(value)})
+	if err := l.fail; err != nil {
+		l.fail = nil
+		return 0, err
 	}
 	return int64(len(l.records) - 1), nil
-}
-
-func (l *memLog) land() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.records, l.late = append(l.records, l.late...), nil
-}
-
-func once(f fate) func() fate {
-	return func() fate {
-		defer func() { f = good }()
-		return f
-	}
 }
 
 func start(t *testing.T, l Log) *Service {
@@ -95,8 +61,41 @@ func start(t *testing.T, l Log) *Service {
 	return s
 }
 
-func (s *Service) put(ctx context.Context, subject, schema string) (wire.SchemaValue, error) {
-	return s.register(ctx, wire.SchemaValue{Subject: subject, Schema: schema})
+// put registers, as POST does.
+func (s *Service) put(ctx context.Context, subject, schema string) (state.Version, error) {
+	cmd := state.Register{Subject: subject, Schema: schema}
+	if v, _, ok := s.registered(cmd); ok {
+		return v, nil
+	}
+	reply, _, err := s.write(ctx, Meta{}, cmd)
+	return reply.Version, err
+}
+
+func record(fields string) string {
+	return `{"type":"record","name":"R","fields":[` + fields + `]}`
+}
+
+const (
+	fieldA    = `{"name":"a","type":"int"}`
+	fieldB    = `{"name":"b","type":"string"}`
+	fieldBdef = `{"name":"b","type":"string","default":""}`
+)
+
+// key and value make records as other registries write them.
+func key(subject string, version int) string {
+	return fmt.Sprintf(`{"keytype":"SCHEMA","subject":%q,"version":%d,"magic":1}`, subject, version)
+}
+
+func value(subject string, version, id int, schema string, more string) string {
+	return fmt.Sprintf(`{"subject":%q,"version":%d,"id":%d,"schema":%q,"deleted":false%s}`, subject, version, id, schema, more)
+}
+
+func code(err error) int {
+	var e *state.Error
+	if !errors.As(err, &e) {
+		return 0
+	}
+	return e.Code
 }
 
 func TestRestartGivesTheSameIDs(t *testing.T) {
@@ -163,7 +162,7 @@ func TestNothingBeforeLoad(t *testing.T) {
 	if _, err := s.put(t.Context(), "s", `"int"`); code(err) != 50001 {
 		t.Errorf("write: %v", err)
 	}
-	if err := s.read(func(*State) error { return nil }); code(err) != 50001 || s.Status().Loaded {
+	if err := s.read(func(*state.State) error { return nil }); code(err) != 50001 || s.Status().Loaded {
 		t.Errorf("read: %v", err)
 	}
 }
@@ -174,133 +173,36 @@ func TestConfigRefused(t *testing.T) {
 	}
 }
 
-// Each way in which an append can fail, and what the next requests then see.
+// After an append of unknown outcome nothing is planned until the log is read again.
 func TestUnknownOutcome(t *testing.T) {
-	f := func(how fate, again, other int) {
-		t.Helper()
-		l := &memLog{}
-		s := start(t, l)
-		if _, err := s.put(t.Context(), "s", `"int"`); err != nil {
-			t.Fatal(err)
-		}
-		l.fault = once(how)
-		if _, err := s.put(t.Context(), "s", `"long"`); code(err) != 50001 {
-			t.Fatalf("fate %d: %v", how, err)
-		}
-		l.noRead = errors.New("no broker")
-		if _, err := s.put(t.Context(), "s", `"long"`); code(err) != 50001 {
-			t.Errorf("fate %d: a write was planned on a doubtful state: %v", how, err)
-		}
-		if err := s.read(func(st *State) error {
-			if n := len(st.Versions("s", false)); n != 1 {
-				return fmt.Errorf("%d versions", n)
-			}
-			return nil
-		}); err != nil {
-			t.Errorf("fate %d: reads go on with what is known: %v", how, err)
-		}
-		l.noRead = nil
-		v, err := s.put(t.Context(), "s", `"long"`)
-		if err != nil || v.ID != again {
-			t.Errorf("fate %d: registered again: %+v, %v; want id %d", how, v, err, again)
-		}
-		answered := v
-		if v, err := s.put(t.Context(), "t", `"double"`); err != nil || v.ID != other {
-			t.Errorf("fate %d: another schema: %+v, %v; want id %d", how, v, err, other)
-		}
-		l.land()
-		s = start(t, l)
-		_ = s.read(func(st *State) error {
-			check(t, st)
-			if st.dropped > 0 {
-				t.Errorf("fate %d: after a restart: %v", how, st.warnings)
-			}
-			if v, _ := st.Schema(again); v.Schema != `"long"` {
-				t.Errorf("fate %d: id %d means %q after a restart", how, again, v.Schema)
-			}
-			for _, v := range st.Versions("s", false) {
-				if v.Version == answered.Version && v.ID != answered.ID {
-					t.Errorf("fate %d: version %d was answered with id %d and is now %d", how, v.Version, answered.ID, v.ID)
-				}
-			}
-			return nil
-		})
-		if v, err := s.put(t.Context(), "u", `"long"`); err != nil || v.ID != again {
-			t.Errorf("fate %d: equal schema after a restart: %+v, %v; want id %d", how, v, err, again)
-		}
+	l := &memLog{}
+	s := start(t, l)
+	l.fail = errors.New("cut off")
+	if _, err := s.put(t.Context(), "s", `"long"`); code(err) != 50001 {
+		t.Fatal(err)
 	}
-	f(doubtful, 2, 3)
-	f(lost, 3, 4) // 2 is burnt
-	f(comesLater, 3, 4)
+	if _, err := s.put(t.Context(), "s", `"double"`); code(err) != 50001 || !strings.Contains(err.Error(), "cut off") {
+		t.Errorf("a write was planned on a doubtful state: %v", err)
+	}
+	if err := s.read(func(*state.State) error { return nil }); err != nil {
+		t.Errorf("reads go on: %v", err)
+	}
+	if err := s.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := s.put(t.Context(), "s", `"long"`); err != nil || v.ID != 1 {
+		t.Errorf("registered again: %+v, %v", v, err)
+	}
+	if v, err := s.put(t.Context(), "t", `"double"`); err != nil || v.ID != 2 {
+		t.Errorf("another: %+v, %v", v, err)
+	}
 }
 
 // A caller who hangs up does not put his write in doubt.
 func TestCallerGone(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	l := &memLog{}
-	l.fault = func() fate { cancel(); return good }
-	s := start(t, l)
-	if v, err := s.put(ctx, "s", `"int"`); err != nil || v.ID != 1 {
+	cancel()
+	if v, err := start(t, &memLog{}).put(ctx, "s", `"int"`); err != nil || v.ID != 1 {
 		t.Errorf("%+v, %v", v, err)
-	}
-	<-s.write // another write that does not end
-	if _, err := s.put(ctx, "s", `"int"`); code(err) != 50001 {
-		t.Errorf("waited although the caller is gone: %v", err)
-	}
-}
-
-// TestModel registers at random, with faults and restarts, against a map of
-// what was answered. After each step: what was answered is still true.
-func TestModel(t *testing.T) {
-	for seed := range uint64(30) {
-		rnd := rand.New(rand.NewPCG(seed, 1))
-		l := &memLog{}
-		l.fault = func() fate {
-			if rnd.IntN(4) > 0 {
-				return good
-			}
-			return fate(1 + rnd.IntN(3))
-		}
-		s := start(t, l)
-		type place struct {
-			subject string
-			version int
-		}
-		means := map[int]string{}   // id -> canonical text
-		answered := map[place]int{} // -> id
-		for step := range 60 {
-			switch rnd.IntN(12) {
-			case 0:
-				l.land() // everything on its way arrives before a process ends
-				s = start(t, l)
-			case 1:
-				l.land()
-			default:
-				subject := fmt.Sprint("s", rnd.IntN(3))
-				schema := record(fmt.Sprintf(`{"name":"a","type":"int"},{"name":"f%d","type":"int","default":0}`, rnd.IntN(6)))
-				v, err := s.put(t.Context(), subject, schema)
-				if err != nil {
-					if code(err) != 50001 {
-						t.Fatalf("seed %d step %d: %v", seed, step, err)
-					}
-					continue
-				}
-				if text, ok := means[v.ID]; ok && text != v.Schema {
-					t.Fatalf("seed %d step %d: id %d meant %s, now %s", seed, step, v.ID, text, v.Schema)
-				}
-				means[v.ID] = v.Schema
-				answered[place{subject, v.Version}] = v.ID
-			}
-			_ = s.read(func(st *State) error {
-				check(t, st)
-				for p, id := range answered {
-					i, ok := st.find(p.subject, p.version)
-					if !ok || st.subjects[p.subject][i].value.ID != id || st.subjects[p.subject][i].value.Schema != means[id] {
-						t.Fatalf("seed %d step %d: %v was answered with id %d, and is not so any more", seed, step, p, id)
-					}
-				}
-				return nil
-			})
-		}
 	}
 }

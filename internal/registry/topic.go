@@ -4,56 +4,73 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/weirhq/weir/internal/cluster"
+	"github.com/weirhq/weir/internal/lease"
 )
 
 // schemasTopic is the topic's name, as every Confluent-compatible registry has it.
 const schemasTopic = "_schemas"
 
-// SchemasTopic is how the topic has to be kept. A topic that another registry
-// made may have any retention, as long as it is compacted and not deleted from.
-func SchemasTopic() cluster.Topic {
-	return cluster.Topic{Name: schemasTopic, Partitions: 1, Configs: cluster.Compacted()}
-}
+// leaseName is the lease's.
+const leaseName = "registry"
 
-// Topic is the Log that lies on a Kafka cluster. Close it after use.
-type Topic struct {
-	cluster *cluster.Cluster
-	client  *kgo.Client
-}
-
-// OpenTopic returns the `_schemas` topic of a cluster.
-func OpenTopic(c *cluster.Cluster) (*Topic, error) {
-	client, err := c.Client(
-		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerLinger(0),
-		// A write whose time is over is unknown, and the service reads the log again.
-		kgo.AllowIdempotentProduceCancellation(),
-	)
-	if err != nil {
-		return nil, err
+// topics are those that the registry needs, in the order in which they are made.
+// `_schemas` may have been made by another registry, with any retention, as long as
+// it is compacted and not deleted from.
+func topics() []cluster.Topic {
+	return []cluster.Topic{
+		{Name: schemasTopic, Partitions: 1, Configs: cluster.Compacted()},
+		{Name: stateTopic, Partitions: 1, Configs: cluster.Compacted()},
+		{Name: historyTopic, Partitions: 1, Configs: cluster.Kept()},
+		lease.Topic(leaseName),
 	}
-	return &Topic{c, client}, nil
 }
 
-// Close ends the connections.
-func (t *Topic) Close() { t.client.Close() }
-
-// ReadToEnd implements Log.
-func (t *Topic) ReadToEnd(ctx context.Context, fn func(key, value []byte, offset int64) error) error {
-	_, err := t.cluster.ReadToEnd(ctx, schemasTopic, nil, func(r *kgo.Record) error {
-		return fn(r.Key, r.Value, r.Offset)
-	})
-	return err
-}
-
-// Append implements Log.
-func (t *Topic) Append(ctx context.Context, key, value []byte) (offset int64, err error) {
-	r, err := t.client.ProduceSync(ctx, &kgo.Record{Topic: schemasTopic, Key: key, Value: value}).First()
-	if err != nil {
-		return 0, fmt.Errorf("writing to %s on cluster %s: %w", schemasTopic, t.cluster.Name, err)
+// ensure makes the topics that are missing. A topic that is there and is kept
+// otherwise than it must be ends no reads: then it is the reason why nothing is
+// written. err says that nothing can be read either.
+func (s *Service) ensure(ctx context.Context) error {
+	var wrong error
+	for _, t := range topics() {
+		err := s.on.Ensure(ctx, t)
+		if err == nil {
+			continue
+		}
+		if info, topicErr := s.on.Cluster.Topic(ctx, t.Name); topicErr != nil || info.Partitions != t.Partitions {
+			s.refuse(err)
+			return err
+		}
+		if wrong == nil {
+			wrong = err
+		}
 	}
-	return r.Offset, nil
+	s.refuse(wrong)
+	return nil
+}
+
+// stableOffset returns the end of what has been decided in `_schemas`, as its broker
+// sees it.
+func stableOffset(ctx context.Context, client *kgo.Client) (int64, error) {
+	req := kmsg.NewPtrListOffsetsRequest()
+	req.ReplicaID = -1
+	req.IsolationLevel = 1
+	t, p := kmsg.NewListOffsetsRequestTopic(), kmsg.NewListOffsetsRequestTopicPartition()
+	p.Timestamp = -1 // the end
+	t.Topic, t.Partitions = schemasTopic, append(t.Partitions, p)
+	req.Topics = append(req.Topics, t)
+	resp, err := req.RequestWith(ctx, client)
+	if err == nil && (len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1) {
+		err = fmt.Errorf("it answers for another partition")
+	}
+	if err == nil {
+		err = kerr.ErrorForCode(resp.Topics[0].Partitions[0].ErrorCode)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("asking for the stable end of %s: %w", schemasTopic, err)
+	}
+	return resp.Topics[0].Partitions[0].Offset, nil
 }

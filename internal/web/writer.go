@@ -198,9 +198,19 @@ func compressible(contentType string) bool {
 	}
 }
 
+// AcceptsGzip says whether the client of a request reads gzip, for handlers that have
+// their answers compressed already. An answer with a Content-Encoding is left as it is.
+func AcceptsGzip(r *http.Request) bool { return acceptsGzip(r.Header["Accept-Encoding"]) }
+
 // acceptsGzip reads the values of Accept-Encoding (RFC 9110, 12.5.3). What can not
 // be understood accepts nothing.
 func acceptsGzip(values []string) bool {
+	if len(values) == 0 {
+		return false
+	}
+	if len(values) == 1 && (values[0] == "gzip" || values[0] == "gzip, deflate" || values[0] == "gzip, deflate, br") { // nearly everybody
+		return true
+	}
 	accepts := map[string]bool{}
 	for part := range strings.SplitSeq(strings.Join(values, ","), ",") {
 		coding, params, err := mime.ParseMediaType(part)

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/weirhq/weir/internal/actions"
+)
+
+type actionsCmd struct {
+	target `embed:""`
+	Actor  string `placeholder:"NAME" help:"Only of this actor."`
+	Kind   string `placeholder:"KIND" help:"Only of this kind, such as group-reset."`
+	On     string `placeholder:"TEXT" help:"Only if the target contains this."`
+	State  string `enum:"asked,done,failed,unknown," default:"" help:"Only in this state: asked, done, failed or unknown."`
+	Limit  int    `default:"50" help:"How many at most."`
+	Verify bool   `help:"Check that no record of the log is missing or was changed, instead of listing."`
+	Output string `short:"o" enum:"table,json" default:"table" help:"table or json."`
+}
+
+// Help implements kong.HelpProvider.
+func (actionsCmd) Help() string {
+	return `Lists the changes that were made through weir, by its pages, API and commands, the newest first. The log is on the
+home cluster, or on that of --bootstrap; --cluster lists only the changes of that cluster. With --verify, exit code 3
+where the log is broken.
+
+Examples:
+  weir actions
+  weir actions --kind topic-delete --cluster east -c weir.yaml
+  weir actions --verify`
+}
+
+// Run runs the command.
+func (c *actionsCmd) Run(ctx context.Context, s *streams) error {
+	if _, _, err := c.find(); err != nil { // is there such a cluster?
+		return err
+	}
+	home, err := c.connectHome(ctx)
+	if err != nil {
+		return err
+	}
+	defer home.Close()
+	if c.Verify {
+		v, err := actions.Verify(ctx, home)
+		if err != nil {
+			return err
+		}
+		return c.verified(s, v)
+	}
+	log, err := actions.New(actions.Config{}, home)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	if err := log.Read(ctx); err != nil {
+		return err
+	}
+	entries, more := log.List(actions.Filter{Actor: c.Actor, Kind: c.Kind, Cluster: c.Cluster, Target: c.On, State: c.State, Limit: c.Limit})
+	if c.Output == "json" {
+		return json.NewEncoder(s.out).Encode(map[string]any{"actions": append([]actions.Entry{}, entries...)})
+	}
+	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ASKED (UTC)\tACTOR\tVIA\tKIND\tCLUSTER\tON\tSTATE\tNOTE")
+	for _, e := range entries {
+		note := e.Error
+		if note == "" {
+			note = e.Reason
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.At.Format(time.DateTime), e.Actor, e.Via, e.Kind, e.Action.Cluster, e.Target, e.State, note)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if more {
+		fmt.Fprintf(s.err, "weir: there are more; --limit shows them\n")
+	}
+	return nil
+}
+
+func (c *actionsCmd) verified(s *streams, v actions.Verification) error {
+	if c.Output == "json" {
+		if err := json.NewEncoder(s.out).Encode(v); err != nil {
+			return err
+		}
+	} else {
+		for _, f := range v.Findings {
+			fmt.Fprintf(s.out, "record %d: %s\n", f.Offset, f.What)
+		}
+		fmt.Fprintf(s.out, "%d records of %d writers, %d findings\n", v.Records, v.Writers, len(v.Findings))
+	}
+	if len(v.Findings) > 0 {
+		return exitCode(exitMismatch)
+	}
+	return nil
+}

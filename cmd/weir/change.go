@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/user"
+	"text/tabwriter"
+
+	"github.com/weirhq/weir/internal/actions"
+	"github.com/weirhq/weir/internal/cluster"
+	"github.com/weirhq/weir/internal/fleet"
+)
+
+// changing is what commands take that change something after showing a plan.
+type changing struct {
+	target `embed:""`
+	Yes    bool   `help:"Do it. Without it, only the plan is shown."`
+	Reason string `placeholder:"TEXT" help:"Why, for the actions log."`
+	Output string `short:"o" enum:"table,json" default:"table" help:"table or json."`
+}
+
+// change plans a change, shows the plan, and makes the change if that is wanted.
+func (c *changing) change(ctx context.Context, s *streams, change fleet.Change) error {
+	change.Reason = c.Reason
+	op, done, err := c.operator(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	plan, err := op.Plan(ctx, change)
+	if err != nil {
+		return err
+	}
+	if c.Output == "table" {
+		if err := printPlan(s, &plan); err != nil {
+			return err
+		}
+	}
+	if !c.Yes {
+		if c.Output == "json" {
+			if err := json.NewEncoder(s.out).Encode(plan); err != nil {
+				return err
+			}
+		}
+		return errors.New("nothing was changed; --yes does it")
+	}
+	result, err := apply(ctx, op, plan)
+	if err != nil {
+		return err
+	}
+	if c.Output == "json" {
+		return json.NewEncoder(s.out).Encode(result)
+	}
+	fmt.Fprintln(s.out, "done")
+	tell(s, &result)
+	return nil
+}
+
+func apply(ctx context.Context, op *fleet.Operator, plan fleet.Plan) (fleet.Result, error) {
+	return op.Apply(ctx, plan.Change, plan.Hash, fleet.By{Actor: actor(), Via: "command"})
+}
+
+// tell says what there is to say of a change that was made.
+func tell(s *streams, r *fleet.Result) {
+	if r.UndoCommand != "" {
+		fmt.Fprintf(s.out, "to undo it: %s\n", r.UndoCommand)
+	}
+	if r.Warning != "" {
+		fmt.Fprintf(s.err, "weir: %s\n", r.Warning)
+	}
+}
+
+func printPlan(s *streams, p *fleet.Plan) error {
+	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ON\tWHAT\tBEFORE\tAFTER\tNOTE")
+	for _, step := range p.Steps {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", step.On, step.What, step.Before, step.After, step.Note)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if p.Skipped+p.Replayed > 0 {
+		fmt.Fprintf(s.out, "%d records are skipped, %d are read again\n", p.Skipped, p.Replayed)
+	}
+	warn(s.out, p)
+	return nil
+}
+
+func warn(out io.Writer, p *fleet.Plan) {
+	for _, w := range p.Warnings {
+		fmt.Fprintf(out, "take care: %s\n", w)
+	}
+}
+
+// operator connects to the cluster and to the log of changes: the home cluster's,
+// or that of the cluster that --bootstrap names. The caller calls done after use.
+func (t *target) operator(ctx context.Context) (op *fleet.Operator, done func(), err error) {
+	var closing []func()
+	closeAll := func() {
+		for _, c := range closing {
+			c()
+		}
+	}
+	defer func() {
+		if err != nil {
+			closeAll()
+		}
+	}()
+	cl, _, err := t.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	closing = append(closing, cl.Close)
+	home := cl
+	if t.Cluster != "" {
+		if home, err = t.connectHome(ctx); err != nil {
+			return nil, nil, fmt.Errorf("%w: %w", actions.ErrUnavailable, err)
+		}
+		closing = append(closing, home.Close)
+	}
+	log, err := actions.New(actions.Config{}, home)
+	if err != nil {
+		return nil, nil, err
+	}
+	closing = append(closing, log.Close)
+	return fleet.NewOperator(cl, log, t.words()...), closeAll, nil
+}
+
+// connectHome connects to the cluster that has the log of changes.
+func (t *target) connectHome(ctx context.Context) (*cluster.Cluster, error) {
+	home := target{configFile: t.configFile, Bootstrap: t.Bootstrap}
+	c, _, err := home.connect(ctx)
+	return c, err
+}
+
+// words are the options that name the cluster again.
+func (t *target) words() (words []string) {
+	if t.Config != "" {
+		words = append(words, "-c", t.Config)
+	}
+	switch {
+	case t.Bootstrap != "":
+		words = append(words, "--bootstrap", t.Bootstrap)
+	case t.Cluster != "":
+		words = append(words, "--cluster", t.Cluster)
+	}
+	return words
+}
+
+// actor names who runs the command.
+func actor() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "unknown"
+}

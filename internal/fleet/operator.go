@@ -1,0 +1,150 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/weirhq/weir/internal/actions"
+	"github.com/weirhq/weir/internal/cluster"
+)
+
+const actionsTopic = actions.TopicName
+
+const (
+	// planTimeout bounds reading what a plan needs.
+	planTimeout = 15 * time.Second
+	// applyTimeout bounds a change that has begun: its caller's end does not end it.
+	applyTimeout = time.Minute
+)
+
+// By says who makes a change.
+type By struct{ Actor, Via string }
+
+// Result is what Apply did.
+type Result struct {
+	Plan Plan    `json:"plan"`
+	Done bool    `json:"done"`
+	Undo *Change `json:"undo" doc:"The change that takes this one back, if there is one."`
+	// UndoCommand is empty without Undo.
+	UndoCommand string `json:"undo_command" doc:"The same by weir's command line."`
+	Warning     string `json:"warning" doc:"What went wrong beside the change."`
+}
+
+// PlanChanged is the error of a change that would do something else than the plan
+// that was shown.
+type PlanChanged struct{ Plan Plan }
+
+// Error implements error.
+func (e *PlanChanged) Error() string { return "the plan has changed since it was shown" }
+
+// Operator plans and makes the changes of one cluster.
+type Operator struct {
+	cluster *cluster.Cluster
+	log     *actions.Log
+	at      []string // how commands name the cluster
+	// previous returns the newest snapshot, or nil.
+	previous func() *cluster.Snapshot
+	// live returns the groups with members on a topic; nil asks the cluster.
+	live func(topic string) []string
+
+	applying sync.Mutex // held from the last plan to the change's end
+}
+
+// NewOperator returns the operator of a cluster, whose changes are recorded in a
+// log. at is how commands name the cluster; nil: by its name.
+func NewOperator(c *cluster.Cluster, log *actions.Log, at ...string) *Operator {
+	return &Operator{cluster: c, log: log, at: at, previous: func() *cluster.Snapshot { return nil }}
+}
+
+// Plan says what a change would do. Its errors may be a Refusal.
+func (o *Operator) Plan(ctx context.Context, c Change) (Plan, error) {
+	f, err := o.facts(ctx, &c)
+	if err != nil {
+		return Plan{}, err
+	}
+	return MakePlan(c, &f)
+}
+
+// Apply makes a change whose plan has the hash. Its errors may be a Refusal, a
+// PlanChanged, or wrap actions.ErrUnavailable: then nothing was changed.
+func (o *Operator) Apply(ctx context.Context, c Change, hash string, by By) (Result, error) {
+	o.applying.Lock()
+	defer o.applying.Unlock()
+	f, err := o.facts(ctx, &c)
+	if err != nil {
+		return Result{}, err
+	}
+	plan, err := MakePlan(c, &f)
+	if err != nil {
+		return Result{}, err
+	}
+	if plan.Hash != hash {
+		return Result{}, &PlanChanged{plan}
+	}
+	asked, err := json.Marshal(plan.Change)
+	if err != nil {
+		return Result{}, fmt.Errorf("writing down the change: %w", err)
+	}
+	action := actions.Action{Actor: by.Actor, Via: by.Via, System: "fleet", Kind: c.Kind, Cluster: plan.Cluster, Target: plan.Target, Change: asked, Reason: c.Reason}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
+	defer cancel()
+	made := false
+	err = o.log.Do(bounded, action, func(ctx context.Context) error {
+		err := o.run(ctx, &plan.Change)
+		made = err == nil
+		return err
+	})
+	if err != nil && !made {
+		return Result{}, err
+	}
+	result := Result{Plan: plan, Done: true, Undo: undoOf(&plan.Change, &f)}
+	if result.Undo != nil {
+		result.UndoCommand = commandOf(result.Undo, &f)
+	}
+	if err != nil {
+		result.Warning = err.Error()
+	}
+	return result, nil
+}
+
+func undoOf(c *Change, f *Facts) *Change {
+	switch c.Kind {
+	case TopicConfig:
+		return undoConfig(c, f)
+	case GroupReset:
+		return undoReset(c, f)
+	}
+	return nil
+}
+
+// run makes a change of which everything is resolved. If we die in it, a part may
+// have been made: what MakePlan says after that is what is left.
+func (o *Operator) run(ctx context.Context, c *Change) error {
+	switch c.Kind {
+	case TopicCreate:
+		_, created, err := o.cluster.EnsureTopic(ctx, cluster.Topic{Name: c.Topic, Partitions: c.Partitions, Replication: c.Replication, Configs: c.Set})
+		if err == nil && !created {
+			err = fmt.Errorf("topic %s was there when it was to be created", c.Topic)
+		}
+		return err
+	case TopicAlter:
+		return o.cluster.SetPartitions(ctx, c.Topic, int(c.Partitions), false)
+	case TopicConfig:
+		return o.cluster.AlterTopic(ctx, c.Topic, c.Set, c.Unset, false)
+	case TopicDelete:
+		return o.cluster.DeleteTopics(ctx, c.Topics...)
+	case GroupReset:
+		offsets := make([]cluster.GroupOffset, len(c.Reset.Offsets))
+		for i, at := range c.Reset.Offsets {
+			offsets[i] = cluster.GroupOffset{Topic: at.Topic, Partition: at.Partition, At: at.Offset}
+		}
+		return o.cluster.CommitOffsets(ctx, c.Group, offsets)
+	case GroupDelete:
+		return o.cluster.DeleteGroup(ctx, c.Group)
+	}
+	return errors.New("there is no such change") // MakePlan has refused it
+}

@@ -1,0 +1,55 @@
+package records
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weirhq/weir/serde"
+)
+
+// A registry as Confluent's answers: schema 1 is a string, 2 is unknown.
+func TestRegistryAt(t *testing.T) {
+	subjects := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/schemas/ids/1":
+			w.Write([]byte(`{"schema":"\"string\""}`))
+		case "/schemas/ids/1/versions":
+			subjects++
+			w.Write([]byte(`[{"subject":"names-value","version":3}]`))
+		default:
+			w.WriteHeader(http.StatusNotFound)
+			w.Write([]byte(`{"error_code":40403,"message":"Schema not found"}`))
+		}
+	}))
+	registry := RegistryAt(server.URL + "/")
+	d := &decoder{want: Auto, max: 100, registry: registry}
+	for range 2 {
+		f := d.field(t.Context(), &kgo.Record{}, framed(1, "\x04hi"), false)
+		if f.Text != `"hi"` || f.Format != Avro || f.SchemaID != 1 || f.Subject != "names-value" {
+			t.Errorf("%+v", f)
+		}
+	}
+	if subjects != 1 {
+		t.Errorf("the subject is asked for %d times", subjects)
+	}
+	if f := d.field(t.Context(), &kgo.Record{}, framed(1, "\x04hi!"), false); f.Format != Hex || !strings.Contains(f.Attempts[0].Error, "1 bytes follow") {
+		t.Errorf("bytes that follow: %+v", f)
+	}
+	if f := d.field(t.Context(), &kgo.Record{}, framed(2, "\x04hi"), false); f.Format != Hex || !strings.Contains(f.Attempts[0].Error, "unknown") || f.Subject != "" {
+		t.Errorf("an unknown schema: %+v", f)
+	}
+	if d.down.Load() != nil {
+		t.Error("a registry that answers counts as down")
+	}
+	server.Close()
+	http.DefaultClient.CloseIdleConnections()
+	if _, err := RegistryAt(server.URL).Decode(t.Context(), framed(1, "\x04hi")); !errors.Is(err, serde.ErrRegistry) {
+		t.Errorf("a registry that is away: %v", err)
+	}
+}

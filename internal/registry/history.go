@@ -1,0 +1,92 @@
+package registry
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weirhq/weir/internal/registry/state"
+	"github.com/weirhq/weir/internal/wire"
+)
+
+// The topic `_weir.registry.history` says of each change who made it, when and why.
+// Its rows are kept for ever; they are JSON, version 1, under the subject as key,
+// and are written in the transaction of the change.
+const historyTopic = "_weir.registry.history"
+
+// History is a row.
+type History struct {
+	V       int       `json:"v"`
+	At      time.Time `json:"at"` // by the leader's clock
+	Who     string    `json:"who,omitempty"`
+	From    string    `json:"from,omitempty"` // address of the client
+	Reason  string    `json:"reason,omitempty"`
+	Source  string    `json:"source,omitempty"`
+	What    string    `json:"what"`              // register, delete, forget, config, mode, clear
+	Subject string    `json:"subject,omitempty"` // empty: the whole registry
+	Version int       `json:"version,omitempty"`
+	ID      int       `json:"id,omitempty"`
+}
+
+// Meta is what a change's history says besides the change.
+type Meta struct {
+	Who    string // as the client names itself: nothing has checked it
+	From   string
+	Reason string
+	Source string
+}
+
+// metaOf reads the headers of a request. One that was forwarded comes from the
+// client that the follower names.
+func metaOf(r *http.Request) Meta {
+	m := Meta{From: r.RemoteAddr, Reason: r.Header.Get("X-Weir-Reason"), Source: r.Header.Get("X-Weir-Source")}
+	if from := r.Header.Get(headerFrom); from != "" && r.Header.Get(headerForward) != "" {
+		m.From = from
+	}
+	m.Who, _, _ = r.BasicAuth()
+	return m
+}
+
+// historyOf returns the row of a record that is being written, nil if it changes nothing.
+func historyOf(m Meta, r state.Record, now time.Time) *kgo.Record {
+	k, err := wire.ParseSchemasKey(r.Key)
+	if err != nil {
+		return nil
+	}
+	h := History{
+		V: formatVersion, At: now.UTC().Truncate(time.Millisecond), Who: m.Who, From: m.From, Reason: m.Reason, Source: m.Source,
+		Subject: k.Subject, Version: k.Version,
+	}
+	deleted := len(r.Value) == 0
+	switch k.Type {
+	case wire.SchemasSchema:
+		v, err := wire.ParseSchemaValue(r.Value)
+		switch {
+		case deleted:
+			h.What = "forget" // for good
+		case err == nil && v.Deleted:
+			h.What = "delete"
+		default:
+			h.What = "register"
+		}
+		h.ID = v.ID
+	case wire.SchemasDeleteSubject:
+		h.What = "delete"
+		h.Version, _ = wire.ParseSchemasDelete(r.Value) // up to it
+	case wire.SchemasClearSubject:
+		h.What = "clear"
+	case wire.SchemasConfig:
+		h.What = "config"
+	case wire.SchemasMode:
+		h.What = "mode"
+	default:
+		return nil
+	}
+	value, err := json.Marshal(h)
+	if err != nil { // a year beyond 9999
+		return nil
+	}
+	return &kgo.Record{Topic: historyTopic, Key: []byte(h.Subject), Value: value}
+}

@@ -1,0 +1,437 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weirhq/weir/internal/lease"
+	"github.com/weirhq/weir/internal/registry/state"
+)
+
+// errNotLeading: nothing was done, and another process, or this one later, can.
+var errNotLeading = errors.New("this process does not lead the registry")
+
+// groupRequests and groupTime bound a group of changes that are committed in one
+// transaction, and how long it is planned. A group is what has come while the one
+// before was being committed: nobody waits for company.
+const (
+	groupRequests = 100
+	groupTime     = 2 * time.Millisecond
+)
+
+// prepareTimeout bounds how long a new leader reads.
+const prepareTimeout = time.Minute
+
+// term is a time in which this process leads. Its fields belong to the goroutine
+// of lead, except where a lock is named.
+type term struct {
+	commit   commitFunc
+	requests chan *request
+	over     chan struct{} // closed at the end
+
+	basis
+	stale   bool           // the basis has to be read again
+	own     map[int64]bool // offsets in `_schemas` that we wrote and have not read back
+	foreign error          // guarded by Service.mu: somebody else writes, so we do not
+}
+
+// commitFunc is lease.Writer.Do.
+type commitFunc func(ctx context.Context, records ...*kgo.Record) error
+
+// basis is what a leader has to know besides the state that it serves.
+type basis struct {
+	last    int64   // offset that our reader must have passed before anything is planned
+	kept    highIDs // those that survive compaction
+	repairs []state.Record
+	tidy    bool // what others wrote has been looked at
+}
+
+type request struct {
+	ctx  context.Context
+	meta Meta
+	cmd  state.Command
+	done chan outcome // of capacity 1
+}
+
+type outcome struct {
+	reply  state.Reply
+	offset int64
+	err    error
+}
+
+// write makes a change. It returns when it is committed and served here, with the
+// offset that tells other processes when they serve it.
+func (s *Service) write(ctx context.Context, m Meta, cmd state.Command) (reply state.Reply, offset int64, err error) {
+	if s.log != nil {
+		return s.writeLocal(ctx, cmd)
+	}
+	s.mu.RLock()
+	t, err := s.term, s.refusal()
+	if s.view == nil {
+		err = s.notLoaded()
+	} else if err != nil {
+		err = state.Refuse(state.CodeStore, "Nothing is written to the schemas topic: %v", err)
+	}
+	s.mu.RUnlock()
+	switch {
+	case err != nil:
+		return reply, 0, err
+	case t == nil:
+		return reply, 0, errNotLeading
+	}
+	// A caller who hangs up must not leave a write in doubt.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteTimeout)
+	defer cancel()
+	req := &request{ctx, m, cmd, make(chan outcome, 1)}
+	select {
+	case t.requests <- req:
+	case <-t.over:
+		return reply, 0, errNotLeading
+	case <-ctx.Done():
+		return reply, 0, state.Refuse(state.CodeTimeout, "Waiting for other writes took longer than %v; nothing was written.", s.cfg.WriteTimeout)
+	}
+	select {
+	case out := <-req.done:
+		if out.err != nil {
+			return reply, 0, out.err
+		}
+		return out.reply, out.offset, s.readBack(ctx, out.offset)
+	case <-ctx.Done():
+		return reply, 0, state.Refuse(state.CodeTimeout, "Writing to the schemas topic took longer than %v. It may or may not have been written; the same request again is safe.", s.cfg.WriteTimeout)
+	}
+}
+
+// readBack waits until a write is served here.
+func (s *Service) readBack(ctx context.Context, offset int64) error {
+	switch err := s.await(ctx, offset); {
+	case errors.Is(err, errStopped):
+		return state.Refuse(state.CodeForwarding, "It is written at offset %d; this process has stopped before it could read it back.", offset)
+	case err != nil:
+		return state.Refuse(state.CodeTimeout, "It is written, and this process has not read it back in time: it is not at offset %d yet.", offset)
+	}
+	return nil
+}
+
+// prepare is called when earlier leaders can write no more.
+func (s *Service) prepare(ctx context.Context) error {
+	b, err := s.readBasis(ctx, true)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.prepared = b
+	return nil
+}
+
+// readBasis waits until the reader has read all that there is. Everything is decided
+// by then that was ever open. What comes after a new term has begun is noted, for
+// account.
+func (s *Service) readBasis(ctx context.Context, fresh bool) (b basis, err error) {
+	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
+	ends, err := s.on.Cluster.EndOffsets(ctx, schemasTopic)
+	if err != nil {
+		return b, err
+	}
+	if err := s.await(ctx, ends[0]-1); err != nil {
+		return b, fmt.Errorf("reading %s to offset %d: %w", schemasTopic, ends[0], err)
+	}
+	highest, kept, err := s.readHigh(ctx)
+	if err != nil {
+		return b, err
+	}
+	if err := s.index(ctx); err != nil {
+		return b, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if fresh {
+		s.view.watch, s.view.noted = s.view.next(), nil
+	}
+	for in, id := range highest {
+		s.view.state.SetHighID(in, id)
+	}
+	s.wake()
+	return basis{last: s.view.next() - 1, kept: kept, repairs: s.view.repairs()}, nil
+}
+
+// indexed is how many schemas are looked at while nobody else may: some milliseconds.
+const indexed = 20
+
+// index computes what the state needs to tell whether a schema is known.
+func (s *Service) index(ctx context.Context) error {
+	for left := 1; left > 0; {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		s.mu.Lock()
+		left = s.view.state.Index(indexed)
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// lead is a term: it makes the changes that are asked for until ctx ends.
+func (s *Service) lead(ctx context.Context, commit commitFunc) error {
+	s.mu.Lock()
+	t := &term{commit: commit, requests: make(chan *request), over: make(chan struct{}), basis: s.prepared, own: map[int64]bool{}}
+	s.mu.Unlock()
+	s.setTerm(t)
+	defer s.setTerm(nil)
+	defer close(t.over)
+	if err := s.ready(ctx, t); err != nil && ctx.Err() == nil {
+		s.cfg.Log.Warn("the registry's first write has failed; it is tried again with the next", "error", err)
+	}
+	for {
+		moved := s.account(t)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-moved:
+		case r := <-t.requests:
+			s.serve(ctx, t, r)
+		}
+	}
+}
+
+func (s *Service) setTerm(t *term) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.term = t; t == nil && s.view != nil {
+		s.view.watch, s.view.noted = never, nil
+	}
+	s.wake()
+}
+
+// account takes our own records from those that the reader has noted. One that is
+// left was written by somebody else, whose ids and ours will clash: then nothing
+// more is written. It is called while no transaction of ours is under way, so that
+// all offsets of ours are known.
+func (s *Service) account(t *term) (moved <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.view.noted {
+		if t.own[n.offset] {
+			delete(t.own, n.offset)
+			continue
+		}
+		s.metrics.foreign.Inc()
+		if t.foreign == nil {
+			t.foreign = fmt.Errorf("another registry writes to %s too: offset %d, key %s; end it, then restart weir", schemasTopic, n.offset, what([]byte(n.key)))
+			s.cfg.Log.Error("the registry writes nothing more", "why", t.foreign)
+		}
+	}
+	if n := len(s.view.noted); n > 0 {
+		s.view.watch, s.view.noted = s.view.noted[n-1].offset+1, nil
+	}
+	return s.moved
+}
+
+// ready sees to it that our reader has all that we plan on, in a log that needs no
+// repair.
+func (s *Service) ready(ctx context.Context, t *term) (err error) {
+	if t.stale {
+		if t.basis, err = s.readBasis(ctx, false); err != nil {
+			return err
+		}
+		t.stale = false
+	}
+	if err := s.repair(ctx, t, "of an aborted write", t.repairs); err != nil {
+		return err
+	}
+	t.repairs = nil
+	if err := s.await(ctx, t.last); err != nil || t.tidy {
+		return err
+	}
+	if err := s.repairKeys(ctx, t); err != nil {
+		return err
+	}
+	t.tidy = true
+	return s.await(ctx, t.last)
+}
+
+// repairedAtOnce bounds the keys whose repairs share a transaction.
+const repairedAtOnce = 100
+
+// repairKeys writes what other registries wrote under several spellings, or deleted
+// in a way that not everybody understands, such that all read the same.
+func (s *Service) repairKeys(ctx context.Context, t *term) error {
+	s.mu.RLock()
+	repairs := s.view.state.Repairs()
+	s.mu.RUnlock()
+	for some := range slices.Chunk(repairs, repairedAtOnce) {
+		var records []state.Record
+		for _, r := range some {
+			records = append(records, r.Records...)
+		}
+		if err := s.repair(ctx, t, "that others wrote", records); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) repair(ctx context.Context, t *term, what string, repairs []state.Record) error {
+	s.mu.RLock()
+	high := highIDs(s.view.state.HighIDs())
+	s.mu.RUnlock()
+	var records []*kgo.Record
+	for _, r := range repairs {
+		records = append(records, &kgo.Record{Topic: schemasTopic, Key: r.Key, Value: r.Value})
+	}
+	if records = append(records, high.raised(t.kept)...); len(records) == 0 {
+		return nil
+	}
+	if err := t.write(ctx, records, high); err != nil {
+		return err
+	}
+	if n := len(repairs); n > 0 {
+		s.cfg.Log.Info("repaired keys "+what, "records", n)
+	}
+	return nil
+}
+
+// write commits records, which keep the ids in high.
+func (t *term) write(ctx context.Context, records []*kgo.Record, high highIDs) error {
+	if err := t.commit(ctx, records...); err != nil {
+		t.stale = true // the log may hold what was aborted, or what we do not know of
+		return err
+	}
+	for in, id := range high {
+		t.kept[in] = max(t.kept[in], id)
+	}
+	for _, r := range records {
+		if r.Topic == schemasTopic {
+			t.own[r.Offset] = true
+			t.last = max(t.last, r.Offset)
+		}
+	}
+	return nil
+}
+
+// serve makes the change of a request, and of those that have come meanwhile. They
+// are planned on what our reader has made of the log, so that there is one state.
+func (s *Service) serve(ctx context.Context, t *term, first *request) {
+	if err := s.ready(ctx, t); err != nil {
+		first.done <- outcome{err: failed(ctx, err)}
+		return
+	}
+	g := s.newGroup()
+	for began, r := time.Now(), first; r != nil; {
+		s.plan(g, r)
+		r = nil
+		if len(g.requests) < groupRequests && time.Since(began) < groupTime {
+			select {
+			case r = <-t.requests:
+			default:
+			}
+		}
+	}
+	s.commit(ctx, t, g)
+}
+
+// group is a number of requests whose records are committed together. What is
+// answered to each may depend on the records of those before it, so nobody is
+// answered before the commit.
+type group struct {
+	over     *state.State // with the records of the group, which the log has not yet
+	requests []*request
+	outcomes []outcome
+	records  []*kgo.Record
+}
+
+// newGroup begins a group. Nothing of ours is on its way, so the state below it
+// stands still, unless somebody else writes, who ends our writes.
+func (s *Service) newGroup() *group {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &group{over: s.view.state.Overlay()}
+}
+
+// plan plans a change on what those before it leave.
+func (s *Service) plan(g *group, r *request) {
+	s.mu.RLock() // the layer below
+	defer s.mu.RUnlock()
+	var out outcome
+	var records []state.Record
+	if r.ctx.Err() != nil {
+		out.err = state.Refuse(state.CodeTimeout, "Waiting for other writes took too long; nothing was written.")
+	} else {
+		records, out.reply, out.err = s.decide(r.cmd, g.over)
+	}
+	if out.err == nil {
+		for _, record := range records {
+			// A planned record always applies. If not, readers will say so too.
+			if err := g.over.Apply(record.Key, record.Value, 0); err != nil {
+				out.err = state.Refuse(state.CodeStore, "The change was planned wrongly, which is a defect of weir: %v", err)
+			}
+		}
+		g.records = append(g.records, kafkaRecords(r.meta, records, time.Now())...)
+	}
+	g.requests, g.outcomes = append(g.requests, r), append(g.outcomes, out)
+}
+
+func (s *Service) decide(cmd state.Command, st *state.State) ([]state.Record, state.Reply, error) {
+	if r, ok := cmd.(state.Register); ok {
+		defer s.metrics.checked(r.Type, time.Now())
+	}
+	return state.Plan(cmd, st)
+}
+
+func (s *Service) commit(ctx context.Context, t *term, g *group) {
+	if len(g.records) > 0 {
+		s.mu.RLock()
+		high := highIDs(g.over.HighIDs())
+		s.mu.RUnlock()
+		if err := t.write(ctx, append(g.records, high.raised(t.kept)...), high); err != nil {
+			s.fail(ctx, t, g, err)
+			return
+		}
+	}
+	for i, r := range g.requests {
+		g.outcomes[i].offset = t.last
+		r.done <- g.outcomes[i]
+	}
+}
+
+// fail answers a group whose commit has failed. If nothing was written, and it may be
+// the fault of one of them, each is tried alone.
+func (s *Service) fail(ctx context.Context, t *term, g *group, err error) {
+	alone := len(g.requests) > 1 && !over(ctx, err)
+	for _, r := range g.requests {
+		if !alone {
+			r.done <- outcome{err: failed(ctx, err)}
+			continue
+		}
+		if err := s.ready(ctx, t); err != nil {
+			r.done <- outcome{err: failed(ctx, err)}
+			continue
+		}
+		one := s.newGroup()
+		s.plan(one, r)
+		s.commit(ctx, t, one)
+	}
+}
+
+// over says whether the term has ended, and with it what is known of the write.
+func over(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, lease.ErrFenced) || errors.Is(err, lease.ErrLost)
+}
+
+// failed words the failure of a write.
+func failed(ctx context.Context, err error) error {
+	switch {
+	case over(ctx, err):
+		return state.Refuse(state.CodeForwarding, "The leader has lost its lease during the write: %v. It may or may not have been written; the same request again is safe.", err)
+	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
+		return state.Refuse(state.CodeTooLarge, "The schema is longer than the schemas topic takes: %v", err)
+	}
+	return state.Refuse(state.CodeStore, "Writing to the schemas topic: %v; nothing was written.", err)
+}
