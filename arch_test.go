@@ -73,7 +73,8 @@ var pure = []string{
 	"internal/audit/judge.go", "internal/audit/ledger.go", "internal/audit/evaluate.go", "internal/mirror/inflight.go",
 	"internal/cluster/snapshot.go", "internal/table/fold.go",
 	"internal/registry/view.go", "client/count.go", "internal/fleet/plan.go", "internal/fleet/plan_config.go", "internal/fleet/plan_group.go",
-	"internal/fleet/list.go", "internal/records/plan.go", "internal/records/cursor.go", "internal/records/merge.go", "internal/records/filter.go",
+	"internal/fleet/list.go", "internal/fleet/command.go", "internal/fleet/view.go", "internal/fleet/health.go", "internal/actions/record.go", "internal/lease/committed.go",
+	"internal/records/plan.go", "internal/records/cursor.go", "internal/records/merge.go", "internal/records/filter.go",
 	"internal/records/own.go", "internal/console/state.go",
 	"internal/demo/parse.go", "internal/demo/generate.go", "serde/framing.go", "serde/subject.go",
 }

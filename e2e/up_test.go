@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/weirhq/weir/internal/app"
+	"github.com/weirhq/weir/internal/fleet"
 	"github.com/weirhq/weir/internal/kafkatest"
 )
 
@@ -151,11 +151,11 @@ clusters:
 		t.Errorf("config print shows the password:\n%s", stdout)
 	}
 	_, url := up(t, config)
-	cluster := func(name string) app.ClusterSummary {
+	cluster := func(name string) fleet.ClusterSummary {
 		t.Helper()
-		var reply struct{ Clusters []app.ClusterSummary }
+		var reply struct{ Clusters []fleet.ClusterSummary }
 		fetch(t, url+"/api/v1/clusters", &reply)
-		i := slices.IndexFunc(reply.Clusters, func(c app.ClusterSummary) bool { return c.Name == name })
+		i := slices.IndexFunc(reply.Clusters, func(c fleet.ClusterSummary) bool { return c.Name == name })
 		if i < 0 {
 			t.Fatalf("no cluster %s in %+v", name, reply.Clusters)
 		}
@@ -240,7 +240,7 @@ func TestTopicsCommands(t *testing.T) {
 		has(topics(0, "create", "one", "--partitions", "2", "--set", "retention.ms=-1"), "created topic one with 2 partitions")
 		has(topics(1, "create", "one"), "exists already")
 		has(topics(0, "describe", "one"), "retention.ms=-1", "PARTITION")
-		var list struct{ Topics []app.TopicRow }
+		var list struct{ Topics []fleet.TopicRow }
 		if err := json.Unmarshal([]byte(topics(0, "list", "-o", "json")), &list); err != nil || len(list.Topics) != 1 || list.Topics[0].Partitions != 2 {
 			t.Errorf("list: %v, %+v", err, list)
 		}

@@ -27,7 +27,7 @@ type cli struct {
 
 	Up      upCmd      `cmd:"" help:"Run weir: with an embedded cluster, or on those that a file names."`
 	Demo    demoCmd    `cmd:"" help:"Send an access log through two tiers and prove that nothing was lost."`
-	Topics  topicsCmd  `cmd:"" help:"List, show, create and delete topics."`
+	Topics  topicsCmd  `cmd:"" help:"List, show, create, change and delete topics."`
 	Groups  groupsCmd  `cmd:"" help:"List, show, reset and delete consumer groups."`
 	Brokers brokersCmd `cmd:"" help:"List brokers, or show one."`
 	Produce produceCmd `cmd:"" help:"Send lines to a topic, one record per line."`

@@ -101,7 +101,7 @@ func (in *ListInput) query(sort string) Query {
 
 type topicsInput struct {
 	ListInput
-	Sort     string `query:"sort" enum:"name,records,bytes,rate,partitions,groups" default:"name"`
+	Sort     string `query:"sort" enum:"name,records,bytes,rate,partitions,groups,problems" default:"name"`
 	Internal bool   `query:"internal" default:"true" doc:"Also topics that are Kafka's or whose name begins with an underscore."`
 }
 

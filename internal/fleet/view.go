@@ -53,6 +53,10 @@ var topicKeys = map[string]func(*TopicRow) int64{
 	"rate":       func(r *TopicRow) int64 { return int64(r.RecordsPerSecond * 1000) },
 	"partitions": func(r *TopicRow) int64 { return int64(r.Partitions) },
 	"groups":     func(r *TopicRow) int64 { return int64(r.Groups) },
+	// The worst first: no leader, then too few replicas to write, then too few.
+	"problems": func(r *TopicRow) int64 {
+		return int64(r.Offline)<<40 + int64(r.UnderMinISR)<<20 + int64(r.UnderReplicated)
+	},
 }
 
 func nameOfTopic(r *TopicRow) string { return r.Name }
