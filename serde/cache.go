@@ -41,7 +41,9 @@ func (c *cache[K, V]) get(key K) (v V, ok bool) {
 	if e == nil {
 		return v, false
 	}
-	e.used.Store(true)
+	if !e.used.Load() { // a load is shared by the cores, a store is not
+		e.used.Store(true)
+	}
 	c.last.Store(e)
 	return e.value, true
 }

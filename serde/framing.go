@@ -170,7 +170,8 @@ func ParseRecord(r *kgo.Record, key bool) (Frame, error) {
 	}
 	for _, h := range slices.Backward(r.Headers) { // the last one counts, as for Kafka's own clients
 		if h.Key == name {
-			return parseHeaderValue(h.Value, b)
+			id, indexes, err := ParseSchemaHeader(h.Value)
+			return Frame{ID: id, Framing: Header, Payload: b, Indexes: indexes}, err
 		}
 	}
 	return parsePrefix(b)
@@ -181,22 +182,22 @@ func parsePrefix(b []byte) (Frame, error) {
 	return Frame{ID: SchemaID{Number: id}, Payload: payload}, err
 }
 
-// parseHeaderValue reads the content of a V1 header. Confluent's clients take a
-// V0 prefix there too.
-func parseHeaderValue(h, payload []byte) (f Frame, err error) {
-	f = Frame{Framing: Header, Payload: payload}
+// ParseSchemaHeader reads the content of a V1 header: what AppendGUID writes, and
+// the indexes of a Protobuf message. Confluent's clients take a V0 prefix there
+// too.
+func ParseSchemaHeader(h []byte) (id SchemaID, indexes []byte, err error) {
 	switch {
 	case len(h) >= guidSize && h[0] == 1:
-		f.ID.GUID, f.Indexes = GUID(h[1:guidSize]), h[guidSize:]
-		if f.ID.GUID == (GUID{}) {
-			return Frame{}, fmt.Errorf("%w: the GUID is zero", ErrNoSchema)
+		id.GUID, indexes = GUID(h[1:guidSize]), h[guidSize:]
+		if id.GUID == (GUID{}) {
+			err = fmt.Errorf("%w: the GUID is zero", ErrNoSchema)
 		}
 	case len(h) >= headerSize && h[0] == 0:
-		f.ID.Number, f.Indexes, err = ParseHeader(h)
+		id.Number, indexes, err = ParseHeader(h)
 	default:
-		return Frame{}, fmt.Errorf("%w: malformed header of %d bytes", ErrNoSchema, len(h))
+		err = fmt.Errorf("%w: malformed header of %d bytes", ErrNoSchema, len(h))
 	}
-	return f, err
+	return id, indexes, err
 }
 
 // setHeader puts the header that frames a key or value into r, in place of

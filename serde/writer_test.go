@@ -161,7 +161,7 @@ func TestLatest(t *testing.T) {
 	encode("", ErrSchema, 0)
 
 	// A struct is read as its own schema, whatever was written.
-	typed := newSerde[one](t, reg, Config{Mode: Latest})
+	typed := newSerde[one](t, reg, Config{Mode: Latest, Schema: v1})
 	if got, err := typed.Decode(t.Context(), []byte{0, 0, 0, 0, 1, 14}); err != nil || got.A != 7 {
 		t.Errorf("%v, %v", got, err)
 	}

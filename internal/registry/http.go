@@ -25,7 +25,7 @@ const envelope = 64 << 10
 
 // route is one of Confluent's. It has a read or a change.
 type route struct {
-	method, path string
+	method, path string // a route without a method answers all
 	// read answers from the state, which it must not keep.
 	read func(*state.State, *call) (any, error)
 	// change makes a command of a request, and what is answered of its reply.
@@ -41,13 +41,13 @@ func (s *Service) routes() []route {
 func (s *Service) Register(mux *http.ServeMux) {
 	seen := map[string]bool{}
 	for _, r := range s.routes() {
-		pattern := r.method + " " + r.path
+		pattern := strings.TrimSpace(r.method + " " + r.path)
 		if r.change != nil {
 			mux.Handle(pattern, s.change(pattern, r.change))
 		} else {
 			mux.Handle(pattern, s.answer(pattern, r.read))
 		}
-		if !seen[r.path] {
+		if !seen[r.path] && r.method != "" {
 			seen[r.path] = true
 			mux.Handle(r.path, s.handle("other", func(_ http.ResponseWriter, r *http.Request) (int, error) {
 				return 0, refused(http.StatusMethodNotAllowed, r.Method+" is not supported here.")

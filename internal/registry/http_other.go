@@ -8,7 +8,7 @@ import (
 
 func (s *Service) otherRoutes() []route {
 	return []route{
-		{"POST", "/{$}", getNothing, nil},
+		{"", "/{$}", getNothing, nil}, // behind a "GET /{$}" of pages
 		{"GET", "/contexts", getContexts, nil},
 		{"DELETE", "/contexts/{context}", nil, deleteContext},
 		{"GET", "/v1/metadata/id", s.getClusterID, nil},
@@ -19,7 +19,12 @@ func (s *Service) otherRoutes() []route {
 	}
 }
 
-func getNothing(*state.State, *call) (any, error) { return struct{}{}, nil }
+func getNothing(_ *state.State, c *call) (any, error) {
+	if c.Method != http.MethodGet && c.Method != http.MethodHead && c.Method != http.MethodPost {
+		return nil, refused(http.StatusMethodNotAllowed, c.Method+" is not supported here.")
+	}
+	return struct{}{}, nil
+}
 
 func getContexts(st *state.State, c *call) (any, error) {
 	return st.Contexts(c.param("contextPrefix"), c.page()), nil

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"github.com/weirhq/weir/internal/registry/avroschema"
+	"github.com/weirhq/weir/internal/registry/jsonschema"
 	"github.com/weirhq/weir/internal/registry/protoschema"
 	"github.com/weirhq/weir/internal/registry/schema"
 	"github.com/weirhq/weir/internal/registry/state"
@@ -12,8 +13,13 @@ import (
 func languages() map[string]state.Language {
 	return map[string]state.Language{
 		"AVRO":     state.Adapt(avroschema.Parse, avroschema.Check),
+		"JSON":     state.AdaptPolicy(jsonschema.Parse, checkJSON),
 		"PROTOBUF": state.Adapt(protoschema.Parse, protoschema.Check),
 	}
+}
+
+func checkJSON(reader, writer *jsonschema.Schema, policy string) []schema.Difference {
+	return jsonschema.Check(reader, writer, jsonschema.Policy(policy))
 }
 
 // languageNames are their names in the order of Confluent's registry.
@@ -34,6 +40,10 @@ func example(reader, writer schema.Schema) (text string, ok bool) {
 	case *avroschema.Schema:
 		if w, same := writer.(*avroschema.Schema); same {
 			return avroschema.Example(r, w)
+		}
+	case *jsonschema.Schema:
+		if w, same := writer.(*jsonschema.Schema); same {
+			return jsonschema.Example(r, w)
 		}
 	case *protoschema.Schema:
 		if w, same := writer.(*protoschema.Schema); same {
