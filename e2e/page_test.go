@@ -29,7 +29,7 @@ func TestPage(t *testing.T) {
 	url := p.url(t)
 	// The first lines are printed before everything serves.
 	p.wait(t, "mirror starts")
-	b.Do(chromedp.Navigate(url + "/"))
+	b.Do(chromedp.Navigate(url + "/ui/audit"))
 	b.Until(countsSeen)
 	if took := time.Since(began); took > pageWithin {
 		t.Errorf("counts at all tiers after %v, wanted within %v", took, pageWithin)

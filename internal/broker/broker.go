@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -122,6 +123,10 @@ func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {
 	case kfake.LogLevelError:
 		l.log.Error("embedded engine: " + fmt.Sprintf(format, args...))
 	case kfake.LogLevelWarn:
-		l.log.Warn("embedded engine: " + fmt.Sprintf(format, args...))
+		level := slog.LevelWarn
+		if strings.HasPrefix(format, "txn: EndTxn slow") { // slow is more than 5 ms, which a sync to disk often takes
+			level = slog.LevelDebug
+		}
+		l.log.Log(context.Background(), level, "embedded engine: "+fmt.Sprintf(format, args...))
 	}
 }
