@@ -59,7 +59,7 @@ func brokerState(b brokerRow) badge {
 func diskFree(dirs []logDir) cell {
 	total, usable := int64(0), int64(0)
 	for _, l := range dirs {
-		if l.Total > 0 && l.Usable >= 0 {
+		if l.Usable >= 0 && l.Total > 0 {
 			total, usable = total+l.Total, usable+l.Usable
 		}
 	}
@@ -67,6 +67,9 @@ func diskFree(dirs []logDir) cell {
 		return cell{Text: "–", Mark: "zero"}
 	}
 	c := sized(usable)
+	if usable > total { // the embedded engine's total is what it has used
+		return c
+	}
 	c.Note = fmt.Sprintf("%d %%", usable*100/total)
 	if usable*10 < total {
 		c.Mark = "bad"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weirhq/weir/internal/cluster"
+	"github.com/weirhq/weir/internal/wire"
 )
 
 // GroupRow is one group.
@@ -166,6 +167,9 @@ func summariseGroup(g *cluster.Group, s *cluster.Snapshot) group {
 // lagOf returns how far an offset is behind the end of its partition; -1: not
 // known. The end may be older than the offset.
 func lagOf(s *cluster.Snapshot, o cluster.GroupOffset) int64 {
+	if strings.HasPrefix(o.Topic, wire.LeaseTopic("")) {
+		return 0 // who contends for a lease commits offsets to be told whether it is a member
+	}
 	t := s.Topic(o.Topic)
 	if t == nil {
 		return -1
