@@ -14,10 +14,10 @@ type Record struct {
 	client *Client
 }
 
-// Decode returns the value decoded by the schema that it was written with, as
-// the types of twmb/avro's untyped decoding (a record is a map[string]any). The
-// schema is fetched once from the registry. A record without a value returns
-// nil.
+// Decode returns the value decoded by the schema that it was written with, named
+// by a prefix or by a header, as serde.Registry.Decode does (a record is a
+// map[string]any). The schema is fetched once from the registry. A record without
+// a value returns nil.
 func (r Record) Decode(ctx context.Context) (any, error) {
 	switch {
 	case r.Value == nil:
@@ -25,7 +25,7 @@ func (r Record) Decode(ctx context.Context) (any, error) {
 	case r.client.cfg.Schemas == nil:
 		return nil, errors.New("decoding a record: the client has no schema registry: set Config.Schemas")
 	}
-	v, err := r.client.cfg.Schemas.Decode(ctx, r.Value)
+	v, err := r.client.cfg.Schemas.DecodeRecord(ctx, r.Record, false)
 	if err != nil {
 		return nil, fmt.Errorf("decoding %s/%d offset %d: %w", r.Topic, r.Partition, r.Offset, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/weirhq/weir/internal/wire"
+	"github.com/weirhq/weir/serde"
 )
 
 // The errors that a promise may be called with, beside those of kgo and kerr.
@@ -19,7 +20,8 @@ var (
 	// ErrOutcomeUnknown: the record may be in the log, or not. To send it again
 	// may duplicate it.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
-	// ErrReservedHeader: the record has a header that this package writes.
+	// ErrReservedHeader: the record has a header that this package writes, or one
+	// that names a schema and is not what serde writes.
 	ErrReservedHeader = errors.New("reserved header")
 	// ErrClosed: the client is closed.
 	ErrClosed = errors.New("client is closed")
@@ -96,8 +98,13 @@ func (c *Client) ProduceSync(ctx context.Context, r *kgo.Record) error {
 
 func checkHeaders(r *kgo.Record) error {
 	for _, h := range r.Headers {
-		if strings.HasPrefix(h.Key, "weir-") || h.Key == "__key_schema_id" || h.Key == "__value_schema_id" {
+		if strings.HasPrefix(h.Key, "weir-") {
 			return fmt.Errorf("%w: %q", ErrReservedHeader, h.Key)
+		}
+		if h.Key == serde.KeyHeader || h.Key == serde.ValueHeader {
+			if _, _, err := serde.ParseSchemaHeader(h.Value); err != nil {
+				return fmt.Errorf("%w: %q: %w", ErrReservedHeader, h.Key, err)
+			}
 		}
 	}
 	return nil

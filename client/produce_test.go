@@ -18,6 +18,7 @@ import (
 	"github.com/weirhq/weir/internal/cluster"
 	"github.com/weirhq/weir/internal/kafkatest"
 	"github.com/weirhq/weir/internal/wire"
+	"github.com/weirhq/weir/serde"
 )
 
 func TestProduce(t *testing.T) {
@@ -523,6 +524,23 @@ func TestConfig(t *testing.T) {
 		if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A header that says which schema a value has is let through as serde writes it.
+func TestSchemaHeaders(t *testing.T) {
+	guid := serde.AppendGUID(nil, serde.GUID{1})
+	for _, key := range []string{serde.KeyHeader, serde.ValueHeader} {
+		f := func(value []byte, want error) {
+			t.Helper()
+			if err := checkHeaders(&kgo.Record{Headers: []kgo.RecordHeader{{Key: key, Value: value}}}); !errors.Is(err, want) {
+				t.Errorf("%s %x: %v", key, value, err)
+			}
+		}
+		f(guid, nil)
+		f(guid[:16], ErrReservedHeader)
+		f([]byte("text"), ErrReservedHeader)
+		f(nil, ErrReservedHeader)
 	}
 }
 

@@ -2,6 +2,8 @@ package serde
 
 import (
 	"context"
+	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,10 +12,10 @@ import (
 )
 
 // against runs ours and the library's own work in turn, 1,000 times each, so that
-// what else the machine does meets both, and reports the ratio of their times.
+// what else the machine does meets both, and reports the best rounds and their ratio.
 func against(b *testing.B, ours, bare func() error) {
 	b.Helper()
-	var spent [2]time.Duration
+	best := [2]time.Duration{math.MaxInt64, math.MaxInt64}
 	b.ReportAllocs()
 	for b.Loop() {
 		for i, fn := range []func() error{ours, bare} {
@@ -23,22 +25,38 @@ func against(b *testing.B, ours, bare func() error) {
 					b.Fatal(err)
 				}
 			}
-			spent[i] += time.Since(began)
+			best[i] = min(best[i], time.Since(began))
 		}
 	}
-	n := float64(b.N) * 1000
-	b.ReportMetric(float64(spent[0])/n, "ns/ours")
-	b.ReportMetric(float64(spent[1])/n, "ns/bare")
-	b.ReportMetric(float64(spent[0])/float64(spent[1]), "ours/bare")
+	b.ReportMetric(float64(best[0])/1000, "ns/ours")
+	b.ReportMetric(float64(best[1])/1000, "ns/bare")
+	b.ReportMetric(float64(best[0])/float64(best[1]), "ours/bare")
 	b.ReportMetric(0, "ns/op")
 }
 
+// event has 15 fields and is 389 bytes long.
+type event struct {
+	ID, Host, Path, Agent, Referrer, User, Country string
+	At                                             time.Time
+	Status, Size, Line, Session, Duration          int64
+	Cached                                         bool
+	Score                                          float64
+}
+
+func newEvent() event {
+	text := strings.Repeat("x", 49)
+	return event{text + "12345", text, text, text, text, text, text, time.UnixMilli(1431857103000).UTC(), 200, 1 << 30, 7, 1 << 50, 123456, true, 0.5}
+}
+
 func BenchmarkAvro(b *testing.B) {
-	s := newSerde[view](b, NewRegistry(newFake(b).url), Config{Schema: viewSchema})
-	schema, v := s.own.(*avroCodec).schema, newView()
+	s := newSerde[event](b, NewRegistry(newFake(b).url), Config{})
+	schema, v := s.own.(*avroCodec).schema, newEvent()
 	framed, err := s.Encode(context.Background(), "t", v)
 	if err != nil {
 		b.Fatal(err)
+	}
+	if len(framed) != headerSize+389 {
+		b.Fatalf("%d bytes", len(framed))
 	}
 	var ours, bare []byte
 	b.Run("encode", func(b *testing.B) {
@@ -55,7 +73,7 @@ func BenchmarkAvro(b *testing.B) {
 			_, err := s.Decode(context.Background(), framed)
 			return err
 		}, func() error {
-			var v view
+			var v event
 			_, err := schema.Decode(framed[headerSize:], &v)
 			return err
 		})

@@ -44,6 +44,7 @@ func newFake(t testing.TB) *fake {
 	mux.HandleFunc("POST /subjects/{s}", f.lookup)
 	mux.HandleFunc("GET /subjects/{s}/versions/{v}", f.version)
 	mux.HandleFunc("GET /schemas/ids/{id}", f.byID)
+	mux.HandleFunc("GET /schemas/ids/{id}/versions", f.uses)
 	mux.HandleFunc("GET /schemas/guids/{g}", f.byGUID)
 	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.requests.Add(1)
@@ -208,6 +209,17 @@ func (f *fake) byID(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.reply(w, "", id)
+}
+
+func (f *fake) uses(w http.ResponseWriter, r *http.Request) {
+	id, _ := strconv.Atoi(r.PathValue("id"))
+	uses := []map[string]any{}
+	for _, subject := range f.order {
+		if v := slices.Index(f.subjects[subject], id) + 1; v > 0 {
+			uses = append(uses, map[string]any{"subject": subject, "version": v})
+		}
+	}
+	_ = json.NewEncoder(w).Encode(uses)
 }
 
 func (f *fake) byGUID(w http.ResponseWriter, r *http.Request) {

@@ -28,7 +28,7 @@ type protoCodec struct {
 	// message is what is written, and what values other than any are read as.
 	message protoreflect.MessageDescriptor
 	first   bool   // nobody has chosen the message: any in file can be read
-	path    []byte // the message's indexes
+	path    []byte // the message's indexes in file, nil if it is not in it
 	resolve resolver
 }
 
@@ -170,8 +170,8 @@ func (c *protoCodec) append(dst []byte, v any) ([]byte, error) {
 	} else if reflect.ValueOf(m).IsNil() {
 		return nil, errors.New("the message is nil")
 	}
-	if got := m.ProtoReflect().Descriptor().FullName(); got != c.message.FullName() {
-		return nil, fmt.Errorf("a %s is no %s", got, c.message.FullName())
+	if got := m.ProtoReflect().Descriptor(); !same(got, c.message) {
+		return nil, fmt.Errorf("a %s is no %s", got.FullName(), c.message.FullName())
 	}
 	return proto.MarshalOptions{Deterministic: true}.MarshalAppend(dst, m)
 }
@@ -195,7 +195,7 @@ func (c *protoCodec) decode(f Frame, v any) error {
 	if _, untyped := v.(*any); untyped || c.first {
 		as = written
 	}
-	if written.FullName() != as.FullName() {
+	if !same(written, as) {
 		return fmt.Errorf("a %s is no %s", written.FullName(), as.FullName())
 	}
 	switch v.(type) {
@@ -204,6 +204,8 @@ func (c *protoCodec) decode(f Frame, v any) error {
 	}
 	return decodeMessage(as, payload, v)
 }
+
+func same(a, b protoreflect.MessageDescriptor) bool { return a == b || a.FullName() == b.FullName() }
 
 func decodeMessage(as protoreflect.MessageDescriptor, payload []byte, v any) error {
 	out := reflect.ValueOf(v).Elem()
@@ -225,8 +227,8 @@ func decodeMessage(as protoreflect.MessageDescriptor, payload []byte, v any) err
 
 // at returns the message that the indexes at the beginning of b point to.
 func (c *protoCodec) at(b []byte) (m protoreflect.MessageDescriptor, rest []byte, err error) {
-	if len(b) > 0 && b[0] == 0 { // most often, and without allocating
-		return c.file.Messages().Get(0), b[1:], nil
+	if c.path != nil && bytes.HasPrefix(b, c.path) { // most often, and without allocating; no path begins another
+		return c.message, b[len(c.path):], nil
 	}
 	path, rest, err := ParseIndexes(b)
 	if err != nil {
@@ -265,7 +267,10 @@ func (c *protoCodec) reading(writer codec) (codec, error) {
 		return nil, mismatch(c, writer)
 	}
 	reader := *c
-	reader.file, reader.first = w.file, false
+	reader.file, reader.first, reader.path = w.file, false, nil
+	if m, err := w.of(c.message.FullName()); err == nil {
+		reader.path = m.path
+	}
 	return &reader, nil
 }
 

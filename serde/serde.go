@@ -185,14 +185,20 @@ func (s *Serde[T]) AppendEncode(ctx context.Context, dst []byte, topic string, v
 	if s.cfg.Framing == Header && !s.plain {
 		return dst, fmt.Errorf("encoding for %s: %w: the framing Header needs a record: use EncodeRecord", topic, ErrSchema)
 	}
-	out, _, err := s.append(ctx, dst, topic, v)
+	p := s.take()
+	*p = v
+	out, _, err := s.append(ctx, dst, topic, p)
+	s.give(p)
 	return out, err
 }
 
 // EncodeRecord sets the value (or the key) of a record to v, framed as Config
 // says; after an error, nothing. The record's topic is set.
 func (s *Serde[T]) EncodeRecord(ctx context.Context, r *kgo.Record, v T) error {
-	out, header, err := s.append(ctx, nil, r.Topic, v)
+	p := s.take()
+	*p = v
+	out, header, err := s.append(ctx, nil, r.Topic, p)
+	s.give(p)
 	if err != nil {
 		return err
 	}
@@ -205,29 +211,22 @@ func (s *Serde[T]) EncodeRecord(ctx context.Context, r *kgo.Record, v T) error {
 	return nil
 }
 
-func (s *Serde[T]) append(ctx context.Context, dst []byte, topic string, v T) (out, header []byte, err error) {
+func (s *Serde[T]) append(ctx context.Context, dst []byte, topic string, p *T) (out, header []byte, err error) {
 	if s.plain {
-		out, err = s.appendPlain(dst, topic, v)
+		out, err = s.appendPlain(dst, topic, p)
 		return out, nil, err
 	}
 	w, err := s.writer(ctx, topic)
 	if err != nil {
 		return dst, nil, err
 	}
-	p := s.take()
-	*p = v
-	out, err = w.codec.append(append(dst, w.prefix...), p)
-	s.give(p)
-	if err != nil {
+	if out, err = w.codec.append(append(dst, w.prefix...), p); err != nil {
 		return dst, nil, fmt.Errorf("encoding for %s: %w: %w", topic, ErrSchema, err)
 	}
 	return out, w.header, nil
 }
 
-func (s *Serde[T]) appendPlain(dst []byte, topic string, v T) ([]byte, error) {
-	p := s.take()
-	*p = v
-	defer s.give(p)
+func (s *Serde[T]) appendPlain(dst []byte, topic string, p *T) ([]byte, error) {
 	var out []byte
 	switch p := any(p).(type) {
 	case *string:

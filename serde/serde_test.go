@@ -66,13 +66,19 @@ func TestEncodeDecode(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	// By another implementation, which does not know our schema's logical types' Go types.
+	// By another implementation.
 	codec, err := goavro.NewCodec(viewSchema)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, rest, err := codec.NativeFromBinary(b[headerSize:]); err != nil || len(rest) > 0 {
-		t.Errorf("goavro leaves %d bytes, %v", len(rest), err)
+	other, rest, err := codec.NativeFromBinary(b[headerSize:])
+	native := map[string]any{"client": want.Client, "user": nil, "at": want.At, "bytes": map[string]any{"long": *want.Bytes}, "line": want.Line}
+	if err != nil || len(rest) > 0 || !cmp.Equal(other, any(native)) {
+		t.Errorf("goavro: %v, %d bytes left, %v", other, len(rest), err)
+	}
+	back, err := codec.BinaryFromNative(AppendHeader(nil, 1), native)
+	if err != nil || !bytes.Equal(back, b) {
+		t.Errorf("goavro writes %x, %v", back, err)
 	}
 	untyped, err := NewRegistry(srv.url).Decode(t.Context(), b)
 	if diff := cmp.Diff(map[string]any{"client": want.Client, "user": nil, "at": want.At, "bytes": *want.Bytes, "line": want.Line}, untyped); err != nil || diff != "" {
@@ -382,6 +388,42 @@ func TestOneFlight(t *testing.T) {
 	wg.Wait()
 	if n := srv.requests.Load(); n != 1 {
 		t.Errorf("%d requests", n)
+	}
+}
+
+// A cold consumer asks once for each id, however many partitions it reads.
+func TestManyIDs(t *testing.T) {
+	const ids = 300
+	srv := newFake(t)
+	for i := range ids {
+		srv.put("t-value", fakeSchema{Text: fmt.Sprintf(`{"type":"fixed","name":"F","size":%d}`, i+1)})
+	}
+	reg := NewRegistry(srv.url)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for i := range ids {
+				if _, err := reg.Decode(t.Context(), append(AppendHeader(nil, i+1), make([]byte, i+1)...)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := srv.requests.Load(); n != ids || reg.Stats().Schemas != ids {
+		t.Errorf("%d requests, %+v", n, reg.Stats())
+	}
+	small := NewRegistry(srv.url, WithMaxSchemas(2))
+	for range 2 {
+		for i := range 3 {
+			if _, err := small.Decode(t.Context(), append(AppendHeader(nil, i+1), make([]byte, i+1)...)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if s := small.Stats(); s.Schemas != 2 || s.Requests <= 3 || s.Requests > 6 {
+		t.Errorf("bounded to 2: %+v", s)
 	}
 }
 

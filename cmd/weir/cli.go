@@ -34,6 +34,7 @@ type cli struct {
 	Consume consumeCmd `cmd:"" help:"Print the records of a topic."`
 	Records recordsCmd `cmd:"" help:"Show, find and follow the records of a topic."`
 	Audit   auditCmd   `cmd:"" help:"What audit says of the topics."`
+	UI      uiCmd      `cmd:"" name:"ui" help:"Print the address of the pages, or open them in the browser."`
 	Actions actionsCmd `cmd:"" help:"List the changes that were made through weir, or check their log."`
 	Config  configCmd  `cmd:"" help:"Check, print and explain configurations."`
 	Version versionCmd `cmd:"" help:"Print weir's version."`

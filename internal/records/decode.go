@@ -47,7 +47,7 @@ type Field struct {
 	Null      bool      `json:"null" doc:"There is none, which is not the same as one of 0 bytes."`
 	Bytes     int       `json:"bytes" doc:"Its whole length."`
 	Text      string    `json:"text" doc:"As format says; hex if it is not text. Not sanitized: a page has to escape and isolate it."`
-	Format    string    `json:"format" enum:"avro,json,text,hex,weir,kafka,null"`
+	Format    string    `json:"format" enum:"avro,json,protobuf,text,hex,weir,kafka,null"`
 	SchemaID  int       `json:"schema_id" doc:"0: none."`
 	Subject   string    `json:"subject" doc:"Under which the schema is registered."`
 	Truncated bool      `json:"truncated" doc:"The text is only the beginning."`
@@ -65,6 +65,9 @@ type Registry interface {
 	// Decode decodes a value framed as Confluent's serializers do. It wraps
 	// serde.ErrRegistry if the registry could not be asked.
 	Decode(ctx context.Context, framed []byte) (any, error)
+	// Format names the format of a schema that Decode has used: avro, json or
+	// protobuf.
+	Format(ctx context.Context, id int) string
 	// Subject names a subject that the schema is registered under, "" if none is
 	// known.
 	Subject(ctx context.Context, id int) string
@@ -192,7 +195,7 @@ func (d *decoder) try(ctx context.Context, name string, r *kgo.Record, b []byte,
 			return "", err
 		}
 		text, err := json.Marshal(printable(v))
-		f.Format = Avro
+		f.Format = d.registry.Format(ctx, id)
 		return string(text), err
 	case JSON:
 		if len(b) == 0 && d.want != JSON {

@@ -43,6 +43,8 @@ func (f *fakeRegistry) Decode(_ context.Context, b []byte) (any, error) {
 	return f.value, nil
 }
 
+func (f *fakeRegistry) Format(context.Context, int) string { return Avro }
+
 func (f *fakeRegistry) Subject(context.Context, int) string { return "orders-value" }
 
 var noReasons = cmpopts.IgnoreFields(Attempt{}, "Error")

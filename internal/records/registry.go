@@ -38,6 +38,15 @@ func (r *registryAt) Decode(ctx context.Context, framed []byte) (any, error) {
 	return r.serde.Decode(ctx, framed)
 }
 
+// Format implements Registry.
+func (r *registryAt) Format(ctx context.Context, id int) string {
+	s, err := r.serde.Schema(ctx, serde.SchemaID{Number: id}) // Decode has just fetched it
+	if err != nil {
+		return Avro
+	}
+	return strings.ToLower(s.Format.String())
+}
+
 // Subject implements Registry. Of several subjects it names the first; what it has
 // learned it keeps, also that there is none.
 func (r *registryAt) Subject(ctx context.Context, id int) string {

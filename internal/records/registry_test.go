@@ -12,13 +12,16 @@ import (
 	"github.com/weirhq/weir/serde"
 )
 
-// A registry as Confluent's answers: schema 1 is a string, 2 is unknown.
+// A registry as Confluent's answers: schema 1 is a string, 2 is unknown, 3 is one
+// of JSON.
 func TestRegistryAt(t *testing.T) {
 	subjects := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/schemas/ids/1":
 			w.Write([]byte(`{"schema":"\"string\""}`))
+		case "/schemas/ids/3":
+			w.Write([]byte(`{"schema":"{}","schemaType":"JSON"}`))
 		case "/schemas/ids/1/versions":
 			subjects++
 			w.Write([]byte(`[{"subject":"names-value","version":3}]`))
@@ -34,6 +37,9 @@ func TestRegistryAt(t *testing.T) {
 		if f.Text != `"hi"` || f.Format != Avro || f.SchemaID != 1 || f.Subject != "names-value" {
 			t.Errorf("%+v", f)
 		}
+	}
+	if f := d.field(t.Context(), &kgo.Record{}, framed(3, `{"a":1}`), false); f.Text != `{"a":1}` || f.Format != JSON || f.SchemaID != 3 {
+		t.Errorf("of another format: %+v", f)
 	}
 	if subjects != 1 {
 		t.Errorf("the subject is asked for %d times", subjects)
