@@ -34,6 +34,7 @@ type cli struct {
 	Consume consumeCmd `cmd:"" help:"Print the records of a topic."`
 	Records recordsCmd `cmd:"" help:"Show, find and follow the records of a topic."`
 	Audit   auditCmd   `cmd:"" help:"What audit says of the topics."`
+	Schema  schemaCmd  `cmd:"" help:"Schemas: list, register, check, plan and apply; take a registry over."`
 	UI      uiCmd      `cmd:"" name:"ui" help:"Print the address of the pages, or open them in the browser."`
 	Actions actionsCmd `cmd:"" help:"List the changes that were made through weir, or check their log."`
 	Config  configCmd  `cmd:"" help:"Check, print and explain configurations."`
@@ -46,7 +47,7 @@ type cli struct {
 // Help implements kong.HelpProvider.
 func (cli) Help() string {
 	return `Exit codes: 0 done, 1 an error, which stderr says in a line, 3 audit found records lost or duplicated, 4 audit is
-not sure yet.
+not sure yet, 5 a schema is not compatible.
 
 Examples:
   weir demo

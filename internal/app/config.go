@@ -117,6 +117,11 @@ type RegistryFile struct {
 	// web; they forward to it what changes schemas. Default: the address that web
 	// listens on, or the host's name if it listens on all.
 	AdvertisedURL string `yaml:"advertised_url"`
+	// Takeover says what to do where another registry runs in group: refuse to write,
+	// and forward changes to it, until weir schema takeover; or ignore it.
+	Takeover string `yaml:"takeover"`
+	// Group is the Kafka group in which other registries elect who of them writes.
+	Group string `yaml:"group"`
 	// ReadWait is how long a request with X-Weir-Min-Offset waits until this process
 	// has read that offset.
 	ReadWait time.Duration `yaml:"read_wait"`
@@ -134,7 +139,7 @@ func DefaultFile() File {
 		Audit: AuditFile{
 			Window: 10 * time.Minute, Grace: 2 * time.Minute, MaxDelay: 10 * time.Minute, ReportInterval: time.Minute, ExplainMax: 1_000_000,
 		},
-		Registry: RegistryFile{Compatibility: "BACKWARD", ReadWait: 5 * time.Second, WriteTimeout: 30 * time.Second, MaxSchemaBytes: 1 << 20},
+		Registry: RegistryFile{Compatibility: "BACKWARD", Takeover: "refuse", Group: "schema-registry", ReadWait: 5 * time.Second, WriteTimeout: 30 * time.Second, MaxSchemaBytes: 1 << 20},
 	}
 }
 

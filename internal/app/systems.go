@@ -71,6 +71,7 @@ func (h *House) build() (err error) {
 		h.Web.Ready(s.name, s.check)
 	}
 	h.registry.Register(h.Web.Mux())
+	h.registry.RegisterAPI(h.Web.API())
 	h.Audit.Register(h.Web.API())
 	h.actions.Register(h.Web.API())
 	h.fleet.Register(h.Web.API())
@@ -85,7 +86,7 @@ func (h *House) buildRegistry() (err error) {
 	url := cmp.Or(file.AdvertisedURL, h.app.advertised())
 	cfg := registry.Config{
 		Compatibility: file.Compatibility, MaxSchemaBytes: file.MaxSchemaBytes, ReadWait: file.ReadWait, WriteTimeout: file.WriteTimeout,
-		Version: Version, Log: h.app.cfg.Log,
+		Takeover: file.Takeover, Group: file.Group, Version: Version, Log: h.app.cfg.Log,
 	}
 	h.registry, err = registry.NewShared(cfg, registry.Place{
 		Cluster: home, Holder: h.app.holder(), URL: url,

@@ -1,11 +1,13 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"sync"
@@ -157,29 +159,46 @@ type api struct {
 }
 
 func (a api) get(ctx context.Context, path string, into any) error {
+	return a.call(ctx, http.MethodGet, path, nil, nil, into)
+}
+
+// call asks by any method; a body goes as JSON.
+func (a api) call(ctx context.Context, method, path string, header http.Header, body, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, a.deadline)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://weir"+path, nil)
+	var sent io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		sent = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://weir"+path, sent)
 	if err != nil {
 		return err
 	}
+	maps.Copy(req.Header, header)
 	req.Header.Set("Accept", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	resp, err := a.rt.RoundTrip(req)
 	if err != nil {
 		return a.inWords(err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return a.inWords(err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		e := &apiError{}
-		_ = json.Unmarshal(body, e) // without a body of ours, the status says enough
+		_ = json.Unmarshal(answer, e) // without a body of ours, the status says enough
 		e.Status = resp.StatusCode
 		return e
 	}
-	if err := json.Unmarshal(body, into); err != nil {
+	if err := json.Unmarshal(answer, into); err != nil {
 		return fmt.Errorf("the API's answer was not understood: %w", err)
 	}
 	return nil

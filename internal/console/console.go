@@ -46,6 +46,9 @@ func (c *Console) Register(mux *http.ServeMux) {
 	}
 	mux.HandleFunc("GET /ui/", guarded(c.serve)) // no page: says so
 	mux.HandleFunc("POST /ui/theme", guarded(setTheme))
+	for route, form := range c.forms() {
+		mux.HandleFunc(route, guarded(form))
+	}
 	mux.HandleFunc("GET /ui/stream", guarded(c.stream))
 	mux.HandleFunc("GET /ui/assets/", guarded(c.assets.ServeHTTP))
 }

@@ -23,9 +23,17 @@
 // templates/, unless panelView and titleView do, and a line in pages. The route is
 // mounted, a nav page gets its entry, and the crumbs, the cluster switch, the
 // search, the stream and the links that wait for a route (pageAt) follow. Golden
-// states go into TestFragments, the address into fleetPages, which takes it to the
-// browser and to the checker of accessibility. A page that changes something mounts
-// its POST in Register.
+// states go into TestFragments, the address into fleetPages or deskPages, which take
+// it to the browser and to the checker of accessibility. What a form sends goes into
+// forms.
+//
+// What changes a cluster has two steps. The address of a form says what is wanted,
+// and its page (view_plan.go) shows what the API would do: that is a GET, and can be
+// sent to a colleague. The confirmation (change.go) is a POST with the hash of what
+// was shown; it plans anew, and where the plan is another one now, or a name that has
+// to be typed was not, it shows the plan again with what differs and changes nothing.
+// The address of a search holds its question and, as it goes on, the token that
+// resumes it, so a restart costs a reload.
 //
 // Guarantee: each page shows what the API says, when it was read, and what is
 // missing; an API that fails is a row on the page, never a blank page and never

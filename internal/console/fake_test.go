@@ -25,6 +25,7 @@ type fakeAPI struct {
 	broken map[string]http.HandlerFunc
 	reads  int
 	fleet  fakeFleet
+	desk   fakeDesk
 	all    func(path string) http.HandlerFunc // answers instead of all the others
 }
 
@@ -90,6 +91,7 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, map[string]any{"views": f.views})
 	})
 	f.fleet.register(mux)
+	f.desk.register(mux)
 	mux.ServeHTTP(w, r)
 }
 

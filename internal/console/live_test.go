@@ -319,7 +319,7 @@ func TestRoutes(t *testing.T) {
 		status int
 		has    string
 	}{
-		{"/", 200, "<bdi>Overview</bdi>"},
+		{"/", 404, ""},
 		{"/ui/audit", 200, "page-views"},
 		{"/ui/audit?topic=%3Cscript%3E&all=7&x=%ff", 200, "No such topic"},
 		{"/ui/audit/page-views/2015-05-17T10:00:00Z", 200, "17 May 2015 10:00 to 10:10 UTC"},

@@ -44,8 +44,11 @@ func pages() []*page {
 		overviewPage(), clusterPage(),
 		auditPage(), windowPage(),
 		topicsPage(), topicPage(), topicConfigsPage(), topicGroupsPage(), topicProducersPage(),
-		groupsPage(), groupPage(),
+		recordsPage(), followPage(), recordPageOf(), searchPage(), searchJobPage(),
+		topicSettingsPage(), topicGrowPage(), topicDeletePage(),
+		groupsPage(), groupPage(), groupResetPage(), groupDeletePage(),
 		brokersPage(), brokerPage(),
+		schemasPage(), subjectPage(), actionsPage(), planPage(),
 		palettePage(),
 	}
 }

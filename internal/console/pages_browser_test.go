@@ -107,7 +107,7 @@ func TestLookOfPages(t *testing.T) {
 func look(b *browsertest.Browser, t *testing.T, url, name string, width int64) {
 	t.Helper()
 	b.Do(chromedp.Navigate(url))
-	b.Until(`!document.getElementById("live") || document.getElementById("live").textContent === "live"`)
+	arrive(b, t, `!document.getElementById("live") || document.getElementById("live").textContent === "live"`)
 	if w := browsertest.Eval[int64](b, `document.documentElement.scrollWidth`); w > width {
 		wide := browsertest.Eval[string](b, `[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest("nav")).slice(0, 3).map(e => e.outerHTML.slice(0, 160)).join("\n")`)
 		t.Errorf("%s is %d wide: %s", name, w, wide)

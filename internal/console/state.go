@@ -124,7 +124,9 @@ func (a address) get(name string) string {
 
 // with returns the address with other parameters, given as names and values.
 func (a address) with(pairs ...string) address {
-	a.query = maps.Clone(a.query)
+	if a.query = maps.Clone(a.query); a.query == nil {
+		a.query = map[string]string{}
+	}
 	for i := 0; i < len(pairs); i += 2 {
 		delete(a.query, pairs[i])
 		if pairs[i+1] != "" && pairs[i+1] != a.get(pairs[i]) {

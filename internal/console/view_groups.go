@@ -88,8 +88,8 @@ func groupParts(a address, d answers, asOf time.Time) []part {
 	}
 	v.Facts = []fact{{"Lag", num(g.Lag)}, {"Members", num(int64(len(p.Data.People)))}, {"Topics", num(g.Topics)}, {"Partitions", num(g.Partitions)},
 		{"Type", named(g.Type, 20, "")}, {"Protocol", named(g.Protocol, 24, "")}}
-	if to := pageAt("/ui/c/{cluster}/groups/{group}/reset"); to != nil {
-		v.Links = []linkView{{address{page: to, vars: a.vars}.String(), "Plan a reset"}}
+	for _, to := range []linkView{{"reset", "Plan a reset"}, {"delete", "Delete"}} {
+		v.Links = append(v.Links, linkView{uiPath("c", a.vars["cluster"], "groups", a.vars["group"], to.Href), to.Text})
 	}
 	return []part{v.part(), lagPanel(a, d, asOf), membersPanel(a, d, asOf)}
 }

@@ -79,6 +79,7 @@ func topicParts(a address, d answers, asOf time.Time, tab func(address, answers,
 		}
 		v.Facts = []fact{{"Partitions", num(t.Partitions)}, {"Replicas", num(t.Replication)}, {"Records", num(t.Records)}, {"Records/s", rated(t.RecordsPerSecond)},
 			{"Size", sized(t.Bytes)}, {"Bytes/s", sizedRate(t.BytesPerSecond)}, {"Groups", num(int64(len(p.Data.Readers)))}}
+		v.Links = topicChanges(a)
 	}
 	return append([]part{v.part()}, tab(a, d, asOf)...)
 }
@@ -91,6 +92,14 @@ func topicTabs(a address) (out []navView) {
 		if p := pageAt(tab.route); p != nil {
 			out = append(out, navView{Href: address{page: p, vars: a.vars}.String(), Text: tab.text, Current: a.page.route == tab.route})
 		}
+	}
+	return out
+}
+
+// topicChanges lead to the plans of what can be changed.
+func topicChanges(a address) (out []linkView) {
+	for _, to := range []linkView{{"settings", "Change settings"}, {"grow", "Add partitions"}, {"delete", "Delete"}} {
+		out = append(out, linkView{uiPath("c", a.vars["cluster"], "topics", a.vars["topic"], to.Href), to.Text})
 	}
 	return out
 }

@@ -5,12 +5,9 @@
 //
 // # Algorithm
 //
-// The core is pure. State is what a replay of the topic gives; State.Apply is the
-// only thing that changes it. State.Plan decides a registration: the subject has
-// the schema already (the same canonical text, references, metadata and rule set),
-// or it is new there, and then it must parse, and must be compatible with the
-// versions before it at the level that the topic sets for the subject. A schema
-// that any subject has keeps its id; others get the highest id ever seen + 1.
+// The core is pure and is package state: State is the fold of the topic, Plan decides
+// a change. The languages are avroschema, jsonschema and protoschema (languages.go).
+// This package is the shell.
 //
 // Every process follows the topic (reader.go) as a consumer that reads committed
 // does, and serves what it has read. It sees more than such a consumer: what was
@@ -19,18 +16,28 @@
 //
 // The writer is who holds the lease "registry" (leader.go, package lease). It has
 // fenced its predecessors before it waits for its reader to reach the high
-// watermark and copies the state. Changes are planned one by one on that copy and
-// what was planned before them, and are committed in one transaction with what has
-// come meanwhile: the records of `_schemas`, the high id that they raise
-// (`_weir.registry.state`), and who, when and why (`_weir.registry.history`). A
-// change is answered when our own reader has passed its offset.
+// watermark. Changes are planned one by one on an overlay of the state that it
+// serves, and are committed in one transaction with what has come meanwhile: the
+// records of `_schemas`, the high ids that they raise, by context
+// (`_weir.registry.state`, ids.go), and who, when and why (`_weir.registry.history`).
+// A change is answered when our own reader has passed its offset, and the next group
+// is planned then: so there is one state, and no copy of it. Before its first change
+// a leader writes what other registries and dead leaders left such that it can be
+// read in two ways: see state.Repairs and view.repairs.
 //
 // Other processes forward changes to the leader over HTTP (forward.go), once, and
 // answer when their own reader has passed the offset of the leader's reply. A
 // registration of what a subject has is answered anywhere, without the leader.
 //
-// Schemas of types JSON and PROTOBUF, and Avro schemas that we can not parse,
-// are opaque: they are served as they are and found by their exact text.
+// The HTTP table is in http.go and http_*.go, by noun; what Confluent's has no route
+// for is in weir's own API (api.go, transfer.go). Whole answers are kept until
+// something changes (answers.go): a start of many producers and consumers asks for
+// the same few things. testdata/http shows each route's answers and refusals.
+//
+// An incompatible schema is answered with 409 and error_code 409, as Confluent's
+// registry does and its clients look for; the message lists every difference with
+// its path. Properties that newer registries added to the answer of a registration go
+// to clients that say that they bear them (Confluent-Accept-Unknown-Properties).
 //
 // # Guarantee
 //
@@ -58,8 +65,8 @@
 //   - after the commit, before the answer: the record is there. The client asks again
 //     and gets the same id. A leader that lives, and does not know, answers 50003,
 //     ends its term, and reads in the next one what became of it.
-//   - it sleeps and wakes: its next write is fenced. Open requests get 50003, the copy
-//     is dropped, and it follows as the others do.
+//   - it sleeps and wakes: its next write is fenced. Open requests get 50003, and it
+//     follows as the others do.
 //
 // A commit that was refused as a whole (nothing was written) is answered with 50001
 // for the change whose fault it is; the others of its group are tried again alone. A
@@ -70,25 +77,20 @@
 //
 // # Cost
 //
-// A version costs about 400 bytes and its text; versions that share a text share
-// its memory; the leader's copy costs 400 bytes more per version, and texts nothing.
-// Reads are map lookups under a read lock. A registration parses the new schema and
-// the latest live one, about 1 ms together for schemas of 40 fields whatever the
-// number of schemas (BenchmarkRegister), and waits for one transaction over three
-// partitions and for the fetch that brings it back; forwarded, for one HTTP request
-// more. Up to 100 that come together share a transaction, or as many as are planned
-// within 2 ms. A start costs one pass over the topic with one scan of each schema's
-// text, 0.2 ms for such a schema (BenchmarkReplay); taking the lease costs the copy,
-// and after a leader that died session timeout.
+// A version costs about 500 bytes and its text; versions that share a text share its
+// memory. Kept answers take up to 16 MiB. A read that is kept costs two map look-ups
+// and the sending; one that is not, a few look-ups under a read lock and the making
+// of its JSON. A registration of what is there, sent byte for byte as before, is
+// such a read, with a hash of its body; otherwise a parse. A new version costs a parse
+// or two and waits for one transaction over three partitions and for the fetch that
+// brings it back; forwarded, for one HTTP request more. Up to 100 that come together
+// share a transaction, or as many as are planned within 2 ms. A start costs one pass
+// over the topic, before anything is served, and a parse of each schema after it,
+// before this process leads; meanwhile the garbage collector keeps the heap small.
 //
 // # What it is not
 //
-// It does not yet take over from, or hand back to, a Confluent registry that runs: it
-// notices one that writes. It knows one context: ":.ctx:name" is a plain name. It does
-// not register JSON, Protobuf, references, metadata or rule sets, does not delete, and
-// does not change compatibility or mode; it honours what the topic says of them. The
-// request parameter normalize is ignored. Compatibility is judged by twmb/avro, which
-// names the first difference only, and differs from Avro Java in two cases: a
-// reader's new field of type ["null", T] without a default is accepted, and
-// another scale of a decimal is refused.
+// It does not run rules, resolve the references of a schema for its clients except
+// where they ask for format=resolved, or know associations and exporters. An import is
+// no backup of `_schemas`: it takes over versions and settings, and not history.
 package registry

@@ -137,6 +137,11 @@ var forwarded = []string{"Accept", "Authorization", "Content-Type", headerUnknow
 // askLeader forwards a request. With neither an answer nor a refusal nothing was
 // done, for the reason in err, if one is known.
 func (s *Service) askLeader(r *http.Request, body []byte) (*leaderReply, error) {
+	if url, err := s.other(); err != nil {
+		return nil, err
+	} else if url != "" {
+		return s.askOther(r, body, url)
+	}
 	leader, ok := s.lease.Leader()
 	switch {
 	case !ok:
@@ -146,9 +151,14 @@ func (s *Service) askLeader(r *http.Request, body []byte) (*leaderReply, error) 
 	case leader.URL == "" || leader.URL == s.on.URL:
 		return nil, fmt.Errorf("the leader, %s, does not say where it is reached: its URL is %q; set registry.advertised_url there", leader.Holder, leader.URL)
 	}
-	req, err := http.NewRequestWithContext(r.Context(), r.Method, strings.TrimSuffix(leader.URL, "/")+r.URL.RequestURI(), bytes.NewReader(body))
+	return s.send(r, body, leader.URL, "the leader, "+leader.Holder)
+}
+
+// send sends a request on to a registry that writes.
+func (s *Service) send(r *http.Request, body []byte, to, who string) (*leaderReply, error) {
+	req, err := http.NewRequestWithContext(r.Context(), r.Method, strings.TrimSuffix(to, "/")+r.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("the leader, %s: %w", leader.Holder, err)
+		return nil, fmt.Errorf("%s: %w", who, err)
 	}
 	for _, name := range forwarded {
 		if values := r.Header.Values(name); len(values) > 0 {
@@ -162,7 +172,7 @@ func (s *Service) askLeader(r *http.Request, body []byte) (*leaderReply, error) 
 		return nil, err // it was not sent; the leader is gone, and another will come
 	}
 	unknown := func(err error) error {
-		return state.Refuse(state.CodeForwarding, "Forwarding to the leader, %s: %v. It may or may not have been done; the same request again is safe.", leader.Holder, err)
+		return state.Refuse(state.CodeForwarding, "Forwarding to %s: %v. It may or may not have been done; the same request again is safe.", who, err)
 	}
 	if err != nil {
 		return nil, unknown(err)

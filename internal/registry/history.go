@@ -1,12 +1,16 @@
 package registry
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/weirhq/weir/internal/cluster"
 	"github.com/weirhq/weir/internal/registry/state"
 	"github.com/weirhq/weir/internal/wire"
 )
@@ -89,4 +93,33 @@ func historyOf(m Meta, r state.Record, now time.Time) *kgo.Record {
 		return nil
 	}
 	return &kgo.Record{Topic: historyTopic, Key: []byte(h.Subject), Value: value}
+}
+
+// readHistory returns the newest rows of a subject, or of all, the newest first. It
+// reads the topic once over.
+func (s *Service) readHistory(ctx context.Context, subject string, limit int) ([]History, error) {
+	rows := []History{}
+	if s.on.Cluster == nil {
+		return rows, nil
+	}
+	u := undecided{open: map[int64][]*fate{}}
+	_, err := s.on.Cluster.ReadToEnd(ctx, historyTopic, nil, func(r *kgo.Record) error {
+		u.add(r)
+		for _, f := range u.pop() {
+			var h History
+			if !f.committed || subject != "" && string(f.record.Key) != subject || json.Unmarshal(f.record.Value, &h) != nil {
+				continue
+			}
+			if rows = append(rows, h); len(rows) >= 2*limit {
+				rows = append(rows[:0], rows[len(rows)-limit:]...)
+			}
+		}
+		return nil
+	}, cluster.KeepControl())
+	if err != nil {
+		return nil, fmt.Errorf("reading the history: %w", err)
+	}
+	rows = rows[max(0, len(rows)-limit):]
+	slices.Reverse(rows)
+	return rows, nil
 }

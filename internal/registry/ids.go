@@ -74,6 +74,9 @@ func (s *Service) readHigh(ctx context.Context) (highest, kept highIDs, err erro
 	_, err = s.on.Cluster.ReadToEnd(ctx, stateTopic, nil, func(r *kgo.Record) error {
 		u.add(r)
 		for _, f := range u.pop() {
+			if string(f.record.Key) == writerKey {
+				continue
+			}
 			in, id, err := decodeHigh(f.record.Key, f.record.Value)
 			if err != nil {
 				return fmt.Errorf("%s/0 offset %d: %w", stateTopic, f.record.Offset, err)

@@ -33,6 +33,7 @@ const prepareTimeout = time.Minute
 type term struct {
 	commit   commitFunc
 	requests chan *request
+	handback chan ending
 	over     chan struct{} // closed at the end
 
 	basis
@@ -67,44 +68,82 @@ type outcome struct {
 
 // write makes a change. It returns when it is committed and served here, with the
 // offset that tells other processes when they serve it.
-func (s *Service) write(ctx context.Context, m Meta, cmd state.Command) (reply state.Reply, offset int64, err error) {
+func (s *Service) write(ctx context.Context, m Meta, cmd state.Command) (state.Reply, int64, error) {
+	out := s.writeAll(ctx, m, []state.Command{cmd})[0]
+	return out.reply, out.offset, out.err
+}
+
+// writeAll makes changes in their order, as many in a transaction as can be. It has an
+// outcome for each; those behind one that failed are made all the same.
+func (s *Service) writeAll(ctx context.Context, m Meta, cmds []state.Command) []outcome {
+	outcomes := make([]outcome, len(cmds))
 	if s.log != nil {
-		return s.writeLocal(ctx, cmd)
+		for i, cmd := range cmds {
+			out := &outcomes[i]
+			out.reply, out.offset, out.err = s.writeLocal(ctx, cmd)
+		}
+		return outcomes
 	}
-	s.mu.RLock()
-	t, err := s.term, s.refusal()
-	if s.view == nil {
-		err = s.notLoaded()
-	} else if err != nil {
-		err = state.Refuse(state.CodeStore, "Nothing is written to the schemas topic: %v", err)
-	}
-	s.mu.RUnlock()
-	switch {
-	case err != nil:
-		return reply, 0, err
-	case t == nil:
-		return reply, 0, errNotLeading
-	}
+	t, err := s.leading()
 	// A caller who hangs up must not leave a write in doubt.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteTimeout)
 	defer cancel()
-	req := &request{ctx, m, cmd, make(chan outcome, 1)}
-	select {
-	case t.requests <- req:
-	case <-t.over:
-		return reply, 0, errNotLeading
-	case <-ctx.Done():
-		return reply, 0, state.Refuse(state.CodeTimeout, "Waiting for other writes took longer than %v; nothing was written.", s.cfg.WriteTimeout)
-	}
-	select {
-	case out := <-req.done:
-		if out.err != nil {
-			return reply, 0, out.err
+	requests := make([]*request, len(cmds))
+	for i, cmd := range cmds {
+		if err == nil {
+			requests[i] = &request{ctx, m, cmd, make(chan outcome, 1)}
+			err = s.submit(ctx, t, requests[i])
 		}
-		return out.reply, out.offset, s.readBack(ctx, out.offset)
-	case <-ctx.Done():
-		return reply, 0, state.Refuse(state.CodeTimeout, "Writing to the schemas topic took longer than %v. It may or may not have been written; the same request again is safe.", s.cfg.WriteTimeout)
+		if err != nil {
+			requests[i], outcomes[i].err = nil, err
+		}
 	}
+	for i, r := range requests {
+		if r != nil {
+			outcomes[i] = s.outcome(ctx, r)
+		}
+	}
+	return outcomes
+}
+
+// leading returns the term that changes can be made in.
+func (s *Service) leading() (*term, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.view == nil {
+		return nil, s.notLoaded()
+	}
+	if err := s.refusal(); err != nil {
+		return nil, state.Refuse(state.CodeStore, "Nothing is written to the schemas topic: %v", err)
+	}
+	if s.term == nil {
+		return nil, errNotLeading
+	}
+	return s.term, nil
+}
+
+func (s *Service) submit(ctx context.Context, t *term, r *request) error {
+	select {
+	case t.requests <- r:
+		return nil
+	case <-t.over:
+		return errNotLeading
+	case <-ctx.Done():
+		return state.Refuse(state.CodeTimeout, "Waiting for other writes took longer than %v; nothing was written.", s.cfg.WriteTimeout)
+	}
+}
+
+// outcome waits until a change is made and served here.
+func (s *Service) outcome(ctx context.Context, r *request) (out outcome) {
+	select {
+	case out = <-r.done:
+		if out.err == nil {
+			out.err = s.readBack(ctx, out.offset)
+		}
+	case <-ctx.Done():
+		out.err = state.Refuse(state.CodeTimeout, "Writing to the schemas topic took longer than %v. It may or may not have been written; the same request again is safe.", s.cfg.WriteTimeout)
+	}
+	return out
 }
 
 // readBack waits until a write is served here.
@@ -120,6 +159,9 @@ func (s *Service) readBack(ctx context.Context, offset int64) error {
 
 // prepare is called when earlier leaders can write no more.
 func (s *Service) prepare(ctx context.Context) error {
+	if err := s.mayLead(ctx); err != nil {
+		return err
+	}
 	b, err := s.readBasis(ctx, true)
 	if err != nil {
 		return err
@@ -181,7 +223,7 @@ func (s *Service) index(ctx context.Context) error {
 // lead is a term: it makes the changes that are asked for until ctx ends.
 func (s *Service) lead(ctx context.Context, commit commitFunc) error {
 	s.mu.Lock()
-	t := &term{commit: commit, requests: make(chan *request), over: make(chan struct{}), basis: s.prepared, own: map[int64]bool{}}
+	t := &term{commit: commit, requests: make(chan *request), handback: make(chan ending), over: make(chan struct{}), basis: s.prepared, own: map[int64]bool{}}
 	s.mu.Unlock()
 	s.setTerm(t)
 	defer s.setTerm(nil)
@@ -197,6 +239,11 @@ func (s *Service) lead(ctx context.Context, commit commitFunc) error {
 		case <-moved:
 		case r := <-t.requests:
 			s.serve(ctx, t, r)
+		case e := <-t.handback:
+			err := s.handBack(ctx, t, e.why)
+			if e.done <- err; err == nil {
+				return errNotOurs
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -36,8 +37,10 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 	if err := s.ensure(ctx); err != nil {
 		return err
 	}
+	usual := thrifty()
 	next, err := s.load(ctx)
 	if err != nil {
+		usual()
 		return err
 	}
 	s.setRunning(true)
@@ -47,11 +50,12 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 	g.Go(func() error { return s.keepUp(ctx, client, next) })
 	g.Go(func() error { return s.guard(ctx) })
 	g.Go(func() error {
+		defer usual()
 		_ = s.index(ctx) // which ends with ctx
 		return nil
 	})
 	g.Go(func() error {
-		return s.lease.Run(ctx, func(ctx context.Context, w *lease.Writer) error {
+		return s.contend(ctx, client, func(ctx context.Context, w *lease.Writer) error {
 			if s.tamper != nil {
 				return s.lead(ctx, s.tamper(w.Do))
 			}
@@ -66,6 +70,18 @@ func (s *Service) setRunning(running bool) {
 	defer s.mu.Unlock()
 	s.running = running
 	s.wake()
+}
+
+// thrifty makes the garbage collector work more while a topic is read: what it leaves
+// is much, and what it makes on the way is more, which need not double the memory of
+// this process. What it returns ends that.
+func thrifty() (usual func()) {
+	const percent = 40
+	before := debug.SetGCPercent(percent)
+	if before >= 0 && before < percent {
+		debug.SetGCPercent(before)
+	}
+	return func() { debug.SetGCPercent(before) }
 }
 
 // load reads the topic to its end beside the state that serves, and puts what it has
@@ -137,8 +153,11 @@ func (s *Service) keepUp(ctx context.Context, client *kgo.Client, next cluster.O
 			return err
 		}
 		loaded = time.Now().Round(0)
+		usual := thrifty()
 		var err error
-		if next, err = s.load(ctx); err != nil && ctx.Err() == nil {
+		next, err = s.load(ctx)
+		usual()
+		if err != nil && ctx.Err() == nil {
 			return err
 		}
 	}

@@ -31,6 +31,11 @@ type Config struct {
 	// WriteTimeout bounds a write, from waiting for a leader to reading it back,
 	// however patient the caller is. Default 30 s.
 	WriteTimeout time.Duration
+	// Takeover says what to do where another registry runs in Group: refuse to write,
+	// or ignore it. Default refuse.
+	Takeover string
+	// Group is the Kafka group of other registries. Default schema-registry.
+	Group string
 	// ReadWait is how long a request waits until this process has read the offset
 	// that its X-Weir-Min-Offset names. Default 5 s.
 	ReadWait time.Duration
@@ -42,6 +47,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.Compatibility = cmp.Or(c.Compatibility, "BACKWARD")
 	c.MaxSchemaBytes = cmp.Or(c.MaxSchemaBytes, 1<<20)
+	c.Takeover, c.Group = cmp.Or(c.Takeover, TakeoverRefuse), cmp.Or(c.Group, "schema-registry")
 	c.WriteTimeout = cmp.Or(c.WriteTimeout, 30*time.Second)
 	c.ReadWait = cmp.Or(c.ReadWait, 5*time.Second)
 	if c.Log == nil {
@@ -56,6 +62,9 @@ var levels = []string{"NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FOR
 func (c Config) validate() error {
 	if !slices.Contains(levels, c.Compatibility) {
 		return fmt.Errorf("registry compatibility %q is not known", c.Compatibility)
+	}
+	if c.Takeover != TakeoverRefuse && c.Takeover != TakeoverIgnore {
+		return fmt.Errorf("registry takeover %q: it is %s or %s", c.Takeover, TakeoverRefuse, TakeoverIgnore)
 	}
 	if c.MaxSchemaBytes < 0 || c.WriteTimeout < 0 || c.ReadWait < 0 {
 		return errors.New("registry limits must not be negative")
@@ -95,6 +104,7 @@ type Service struct {
 	wrong    error         // what is wrong with the topics: nothing is written
 	term     *term         // while this process leads
 	prepared basis         // of the term that begins next
+	stance   stance        // who writes: see takeover.go
 	topicID  wire.TopicID  // of the topic that view is of
 	end      int64         // high watermark as last asked for
 }

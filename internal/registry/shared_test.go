@@ -40,6 +40,7 @@ func TestShared(t *testing.T) {
 			{"LeadersCome", testLeadersCome},
 			{"AbortedWrite", testAbortedWrite},
 			{"HighIDSurvivesCompaction", testHighIDSurvivesCompaction},
+			{"RepairsKeys", testRepairsKeys},
 			{"Unblock", testUnblock},
 			{"ForeignWriter", testForeignWriter},
 			{"WrongTopic", testWrongTopic},
@@ -307,10 +308,33 @@ func keysOf(t *testing.T, c *cluster.Cluster, topic string) []byte {
 func testHighIDSurvivesCompaction(t *testing.T, c *cluster.Cluster) {
 	makeTopics(t, c, 1, nil)
 	k, v := encodeHigh(".", 41)
-	produce(t, client(t, c), &kgo.Record{Topic: stateTopic, Key: k, Value: v}, schemasRecord(key("s", 1), value("s", 1, 3, `"int"`, "")))
+	inContext, high := encodeHigh(".ctx", 7)
+	produce(t, client(t, c), &kgo.Record{Topic: stateTopic, Key: k, Value: v}, &kgo.Record{Topic: stateTopic, Key: inContext, Value: high},
+		schemasRecord(key("s", 1), value("s", 1, 3, `"int"`, "")))
 	p := run(t, c, "p", Config{Compatibility: "NONE"}, nil)
-	if a := p.post(t, "s", `"double"`); a.ID != 42 {
+	for subject, id := range map[string]int{"s": 42, ":.ctx:s": 8, ":.new:s": 1} {
+		if a := p.post(t, subject, `"double"`); a.ID != id {
+			t.Errorf("%s is registered with %+v, want id %d", subject, a, id)
+		}
+	}
+	if _, kept, err := p.readHigh(withTimeout(t)); err != nil || kept["."] != 42 || kept[".ctx"] != 8 || kept[".new"] != 1 {
+		t.Errorf("kept are %v, %v", kept, err)
+	}
+}
+
+// A version that another registry has under bytes of its own is there once, under the
+// canonical ones, before anything else is written.
+func testRepairsKeys(t *testing.T, c *cluster.Cluster) {
+	makeTopics(t, c, 1, nil)
+	const legacy = `{"magic":0,"keytype":"SCHEMA","subject":"s","version":1}`
+	produce(t, client(t, c), schemasRecord(legacy, value("s", 1, 3, `"int"`, "")))
+	p := run(t, c, "p", Config{Compatibility: "NONE"}, nil)
+	if a := p.post(t, "s", `"double"`); a.ID != 4 {
 		t.Errorf("registered: %+v", a)
+	}
+	want := strings.Join([]string{legacy, legacy + " deleted", key("s", 1), key("s", 2), ""}, "\n")
+	if got := string(keysOf(t, c, schemasTopic)); got != want {
+		t.Errorf("in the topic:\n%s\nwant\n%s", got, want)
 	}
 }
 

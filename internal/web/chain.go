@@ -17,6 +17,8 @@ const slow = time.Second
 
 const idHeader = "X-Request-Id"
 
+var nosniff = []string{"nosniff"} // shared by all answers
+
 // request is what a request's context knows of it.
 type request struct {
 	id  string
@@ -59,8 +61,8 @@ func (s *Server) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	q := request{requestID(r), s.log}
 	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, q)) // a copy; the mux sets its Pattern
-	out.Header().Set(idHeader, q.id)
-	out.Header().Set("X-Content-Type-Options", "nosniff")
+	h := out.Header() // its names are canonical: each request comes by here
+	h[idHeader], h["X-Content-Type-Options"] = []string{q.id}, nosniff
 	w := &writer{ResponseWriter: out, gzip: acceptsGzip(r.Header.Values("Accept-Encoding")), head: r.Method == http.MethodHead}
 	s.metrics.inFlight.Inc()
 	defer func() {
@@ -119,8 +121,10 @@ func (s *Server) account(w *writer, r *http.Request, id string, took time.Durati
 	if w.status >= http.StatusInternalServerError || took > slow && !stream {
 		level = slog.LevelInfo
 	}
-	s.log.LogAttrs(r.Context(), level, "request", slog.String("method", r.Method), slog.String("route", route(r)),
-		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took), slog.String("id", id))
+	if s.log.Enabled(r.Context(), level) {
+		s.log.LogAttrs(r.Context(), level, "request", slog.String("method", r.Method), slog.String("route", route(r)),
+			slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took), slog.String("id", id))
+	}
 	s.metrics.answered(route(r), w.status, took, stream)
 }
 

@@ -52,14 +52,19 @@ func (w *writer) WriteHeader(status int) {
 func (w *writer) Write(b []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	if !w.sent {
-		w.held = append(w.held, b...)
-		if w.gzip && len(w.held) < gzipMin {
+		if w.gzip && len(w.held)+len(b) < gzipMin && w.Header().Get("Content-Encoding") == "" {
+			w.held = append(w.held, b...)
 			return len(b), nil
 		}
+		n := len(b)
+		if len(w.held) > 0 {
+			b = append(w.held, b...)
+		}
+		w.held = b // an answer that comes whole is not copied; send lets go of it
 		if err := w.send(len(w.held) >= gzipMin); err != nil {
 			return 0, err
 		}
-		return len(b), nil
+		return n, nil
 	}
 	return w.put(b)
 }

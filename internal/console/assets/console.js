@@ -67,3 +67,9 @@
 
 // On a phone the navigation scrolls sideways: to where we are.
 document.querySelector('nav[aria-label="Pages"] [aria-current]')?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
+// A search's address goes on where the search is: after a restart, a reload resumes.
+document.addEventListener("htmx:after:swap", () => {
+  const state = document.getElementById("state");
+  if (state && state.pathname === location.pathname) history.replaceState(null, "", state.href);
+});

@@ -7,7 +7,7 @@ import (
 
 // itemsBefore is what the items of an old array after its prefix keep to; nil is open.
 func (n *node) itemsBefore() *node {
-	if n.items == nil && n.contains == nil && !n.evaluatesElsewhere() {
+	if n.items == nil && n.contains == nil && !n.elsewhere {
 		return n.restItems
 	}
 	return n.items

@@ -39,9 +39,9 @@ var withDefault = map[string]bool{
 const tooComplex = "TOO_COMPLEX"
 
 const (
-	maxVisits = 1_000_000 // of pairs, values of enums and names against patterns
-	maxNested = 4000      // pairs in pairs
-	maxFound  = 1000      // differences that are reported
+	maxVisits = 300_000 // of pairs, values of enums and names against patterns
+	maxNested = 4000    // pairs in pairs
+	maxFound  = 1000    // differences that are reported
 )
 
 // Check returns every reason why data that is valid under old may not be under
@@ -226,9 +226,11 @@ func (c *checker) pair(old, new *node) bool {
 
 func (c *checker) judge(old, new *node) bool {
 	c.depth++
-	ok := c.direct(old, new) || c.trial > 0 && c.indirect(old, new)
-	c.depth--
-	return ok
+	defer func() { c.depth-- }()
+	if c.trial > 0 {
+		return c.direct(old, new) || c.indirect(old, new)
+	}
+	return !c.lostBranch(old, new) && c.direct(old, new)
 }
 
 // direct wants each keyword of the new schema to follow from those of the old.
@@ -247,7 +249,7 @@ func (c *checker) direct(old, new *node) bool {
 		}
 		rule(c, old, new)
 	}
-	return c.evaluated(old, new) && ok
+	return ok && c.evaluated(old, new)
 }
 
 // follows tries a rule on the old schema and on those that its values keep to besides.

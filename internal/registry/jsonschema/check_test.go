@@ -1,6 +1,10 @@
 package jsonschema
 
 import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -120,6 +124,14 @@ func rules() (all []rule) {
 	add("unevaluated behind allOf", `{`+draft2019+`"allOf":[{"properties":{"a":{},"b":{}}}],"unevaluatedProperties":false}`, `{`+draft2019+`"allOf":[{"properties":{"a":{}}}],"unevaluatedProperties":false}`,
 		"UNEVALUATED_PROPERTIES_NARROWED #", "")
 
+	add("a pattern behind allOf", `{`+draft2019+`"allOf":[{"patternProperties":{"^a":{}}}],"unevaluatedProperties":false}`, `{`+draft2019+`"allOf":[{}],"unevaluatedProperties":false}`,
+		"UNEVALUATED_PROPERTIES_NARROWED #", "")
+	add("a schema of allOf that described", `{`+draft2019+`"allOf":[{"properties":{"a":{}}},{}],"unevaluatedProperties":false}`, `{`+draft2019+`"allOf":[{}],"unevaluatedProperties":false}`, "UNEVALUATED_PROPERTIES_NARROWED #", "")
+	add("a condition that described", `{`+draft2019+`"if":{"required":["a"]},"then":{"properties":{"a":{}}},"unevaluatedProperties":false}`, `{`+draft2019+`"unevaluatedProperties":false}`, "UNEVALUATED_PROPERTIES_NARROWED #", "")
+	add("closed by unevaluated", `{`+draft2019+`"type":"object","unevaluatedProperties":false}`, `{`+draft2019+`"type":"object","properties":{"a":{"type":"null"}},"unevaluatedProperties":false}`, "", "PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL #/properties/a")
+	add("described in allOf already", `{`+draft2019+`"allOf":[{"properties":{"a":{"type":"number"}}}],"unevaluatedProperties":false}`, `{`+draft2019+`"properties":{"a":{"type":"null"}},"allOf":[{"properties":{"a":{"type":["null","number"]}}}],"unevaluatedProperties":false}`,
+		"PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL #/properties/a", "TYPE_NARROWED #/allOf/0/properties/a/type")
+
 	// Arrays.
 	add("unique", `{"type":"array","uniqueItems":true}`, `{"type":"array"}`, "", "UNIQUE_ITEMS_ADDED #/uniqueItems")
 	add("items", `{"type":"array"}`, `{"type":"array","items":{"type":"string"}}`, "SCHEMA_ADDED #/items", "")
@@ -140,15 +152,20 @@ func rules() (all []rule) {
 	add("maxContains of more", `{`+draft2019+`"type":"array","contains":{"type":"integer"},"minContains":0,"maxContains":2}`, `{`+draft2019+`"type":"array","contains":{"type":"number"},"minContains":0,"maxContains":2}`, "CONTAINS_CHANGED #/contains", "")
 	add("unevaluated items", `{`+draft2020+`"type":"array","prefixItems":[{}],"unevaluatedItems":false}`, `{`+draft2020+`"type":"array","prefixItems":[{}]}`, "", "UNEVALUATED_ITEMS_REMOVED #/unevaluatedItems")
 
+	add("items that contains described", `{`+draft2020+`"type":"array","contains":{"type":"null"},"unevaluatedItems":false}`, `{`+draft2020+`"type":"array","unevaluatedItems":false}`, "UNEVALUATED_ITEMS_NARROWED #", "CONTAINS_ADDED #/contains")
+	add("an item that contains described", `{`+draft2020+`"type":"array","contains":{"type":"null"},"unevaluatedItems":false}`, `{`+draft2020+`"type":"array","contains":{"type":"null"},"prefixItems":[{"type":"string"}],"unevaluatedItems":false}`,
+		"ITEM_ADDED_TO_OPEN_CONTENT_MODEL #/prefixItems/0", "ITEM_REMOVED_FROM_CLOSED_CONTENT_MODEL #/items/0")
+
 	// Combined schemas.
 	add("anyOf extended", `{"anyOf":[{"type":"string"},{"type":"null"}]}`, `{"anyOf":[{"type":"string"},{"type":"array"},{"type":"null"}]}`, "", "SUM_TYPE_NARROWED #/anyOf")
 	add("oneOf extended", `{"oneOf":[{"type":"string"},{"type":"null"}]}`, `{"oneOf":[{"type":"string"},{"type":"array"},{"type":"null"}]}`, "", "SUM_TYPE_NARROWED #/oneOf")
 	add("oneOf in another order", `{"oneOf":[{"type":"string"},{"type":"null"}]}`, `{"oneOf":[{"type":"null"},{"type":"string"}]}`, "", "")
 	add("a branch extended", `{"anyOf":[{"type":"integer"},{"type":"null"}]}`, `{"anyOf":[{"type":"number"},{"type":"null"}]}`, "", "COMBINED_TYPE_SUBSCHEMAS_CHANGED #/anyOf, TYPE_NARROWED #/anyOf/0/type")
-	add("a type to oneOf", `{"type":"string"}`, `{"oneOf":[{"type":"null"},{"type":"string"}]}`, "", "TYPE_NARROWED #/type")
+	add("a type to oneOf", `{"type":"string"}`, `{"oneOf":[{"type":"null"},{"type":"string"}]}`, "", "SUM_TYPE_NARROWED #, TYPE_CHANGED #/type")
 	add("types to oneOf", `{"type":["string","null"],"maxLength":3}`, `{"oneOf":[{"type":"null"},{"type":"string","maxLength":3}]}`, "", "")
-	add("two branches take the same", `{"type":"string"}`, `{"oneOf":[{"type":"string"},{"minLength":0}]}`, "COMBINED_TYPE_CHANGED #/oneOf", "TYPE_NARROWED #/type")
+	add("two branches take the same", `{"type":"string"}`, `{"oneOf":[{"type":"string"},{"minLength":0}]}`, "COMBINED_TYPE_CHANGED #/oneOf", "SUM_TYPE_NARROWED #, TYPE_NARROWED #/type")
 	add("oneOf to anyOf", `{"oneOf":[{"minimum":1},{"maxLength":3}]}`, `{"anyOf":[{"minimum":1},{"maxLength":3}]}`, "", "COMBINED_TYPE_CHANGED #/oneOf")
+	add("a type to oneOf of objects", `{"type":"object","properties":{"k":{"const":1}},"required":["k"]}`, `{"oneOf":[{"type":"object","properties":{"k":{"const":1}},"required":["k"]},{"type":"object","properties":{"k":{"const":2}},"required":["k"]}]}`, "", "SUM_TYPE_NARROWED #, ENUM_ARRAY_CHANGED #/properties/k/enum")
 	add("anyOf of different types to oneOf", `{"anyOf":[{"type":"string"},{"type":"null"}]}`, `{"oneOf":[{"type":"string"},{"type":"null"}]}`, "", "")
 	add("anyOf added", `{"type":"object"}`, `{"type":"object","anyOf":[{"required":["a"]},{"required":["b"]}]}`, "COMBINED_TYPE_CHANGED #/anyOf", "")
 	add("allOf narrowed", `{"allOf":[{"minimum":1},{"maximum":5}]}`, `{"allOf":[{"maximum":6}]}`, "", "PRODUCT_TYPE_EXTENDED #/allOf/0, PRODUCT_TYPE_EXTENDED #/allOf/1")
@@ -206,5 +223,182 @@ func TestRules(t *testing.T) {
 		if ok {
 			confirm(t, new, old, example)
 		}
+	}
+}
+
+// What only Lenient accepts, and what it does not.
+func TestLenient(t *testing.T) {
+	f := func(name, old, new string, strict, lenient []string) {
+		t.Helper()
+		o, n := mustParse(t, old), mustParse(t, new)
+		for policy, want := range map[Policy][]string{Strict: strict, Lenient: lenient, "": strict, "OTHER": strict} {
+			if diff := cmp.Diff(want, differences(n, o, policy)); diff != "" {
+				t.Errorf("%s by policy %q:\n%s", name, policy, diff)
+			}
+		}
+	}
+	f("optional property added to an open object", opened(``), opened(`"a":{"type":"null"}`), []string{"PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL #/properties/a"}, nil)
+	f("required property added to an open object", opened(``), `{"type":"object","properties":{"a":{"type":"null"}},"required":["a"]}`,
+		[]string{"REQUIRED_ATTRIBUTE_ADDED #/required/0", "PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL #/properties/a"}, []string{"REQUIRED_ATTRIBUTE_ADDED #/required/0"})
+	f("property removed from a closed object", closed(`"a":{}`), closed(``), []string{"PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL #/properties/a"}, nil)
+	f("additional properties forbidden", opened(``), closed(``), []string{"ADDITIONAL_PROPERTIES_REMOVED #/additionalProperties"}, nil)
+	f("additional properties narrowed", opened(``), partly(``, `{"type":"null"}`), []string{"ADDITIONAL_PROPERTIES_NARROWED #/additionalProperties"}, nil)
+	f("in a branch", `{"oneOf":[`+opened(``)+`,{"type":"null"}]}`, `{"oneOf":[{"type":"null"},`+opened(`"a":{"type":"null"}`)+`]}`,
+		[]string{"COMBINED_TYPE_SUBSCHEMAS_CHANGED #/oneOf", "TYPE_CHANGED #/oneOf/0/type"}, nil)
+	f("not under not", `{"not":`+closed(``)+`}`, `{"not":`+opened(``)+`}`, []string{"NOT_TYPE_EXTENDED #/not"}, []string{"NOT_TYPE_EXTENDED #/not"})
+	f("a type", opened(`"a":{"type":"null"}`), opened(`"a":{"type":"string"}`), []string{"TYPE_CHANGED #/properties/a/type"}, []string{"TYPE_CHANGED #/properties/a/type"})
+}
+
+// What is accepted although a validator refuses data: these two, and no more (TestData).
+func TestExceptions(t *testing.T) {
+	f := func(name, old, new, document string) {
+		t.Helper()
+		o, n := mustParse(t, old), mustParse(t, new)
+		if found := Check(n, o, Strict); len(found) > 0 {
+			t.Errorf("%s: %v", name, found)
+		}
+		if !accepts(t, o, document) || accepts(t, n, document) {
+			t.Errorf("%s: %s does not show it", name, document)
+		}
+	}
+	f("required, with a default", opened(`"a":{"default":1}`), `{"type":"object","properties":{"a":{"default":1}},"required":["a"]}`, `{}`)
+	f("a new branch of oneOf takes the same", `{"oneOf":[{"type":"integer","minimum":3},{"type":"null"}]}`, `{"oneOf":[{"type":"integer","minimum":3},{"type":"null"},{"type":"number","multipleOf":2}]}`, `4`)
+}
+
+// A default counts wherever it stands: beside a $ref, or behind it.
+func TestDefaults(t *testing.T) {
+	definitions := `,"definitions":{"d":{"type":"string","default":"x"},"n":{"type":"string"}}}`
+	for text, want := range map[string][]string{
+		`{"type":"object","properties":{"a":{"$ref":"#/definitions/d"}}`:             nil,
+		`{"type":"object","properties":{"a":{"$ref":"#/definitions/n","default":1}}`: nil,
+		`{"type":"object","properties":{"a":{"$ref":"#/definitions/n"}}`:             {"REQUIRED_ATTRIBUTE_ADDED #/required/0"},
+	} {
+		old, new := mustParse(t, text+definitions), mustParse(t, text+`,"required":["a"]`+definitions)
+		if diff := cmp.Diff(want, differences(new, old, Strict)); diff != "" {
+			t.Errorf("%s:\n%s", text, diff)
+		}
+	}
+}
+
+// Messages name what differs.
+func TestMessages(t *testing.T) {
+	f := func(old, new, want string) {
+		t.Helper()
+		found := Check(mustParse(t, new), mustParse(t, old), Strict)
+		if len(found) == 0 || found[0].Message != want {
+			t.Errorf("%s to %s: %+v, want %q", old, new, found, want)
+		}
+	}
+	f(`{"type":["string","null"]}`, `{"type":"string"}`, "the type was null or string and is only string now")
+	f(`{"type":"number"}`, `{"type":"integer"}`, "the type was number and is only integer now")
+	f(`{"enum":["a","b",3]}`, `{"enum":["a"]}`, `"b", 3 not allowed any more`)
+	f(`{"type":"string","maxLength":5}`, `{"type":"string","maxLength":3}`, "maxLength was 5 and is 3 now")
+	f(opened(`"a":{}`), `{"type":"object","required":["a"],"properties":{"a":{}}}`, `property "a" is required now, and has no default`)
+}
+
+// Each difference is said once, however often its schema is used, and with the
+// place where the reader finds it.
+func TestPlaces(t *testing.T) {
+	definition := func(typ string) string {
+		return `{"properties":{"a":{"$ref":"#/definitions/d"},"b":{"$ref":"#/definitions/d"},"c~/":{"$ref":"x"}},"definitions":{"d":{"type":"` + typ + `"}}}`
+	}
+	new := mustParse(t, definition("integer"), reference("x", `{"items":{"type":"integer"}}`))
+	old := mustParse(t, definition("number"), reference("x", `{"items":{"type":"number"}}`))
+	want := []string{"TYPE_NARROWED #/definitions/d/type", "TYPE_NARROWED x#/items/type"}
+	if diff := cmp.Diff(want, differences(new, old, Strict)); diff != "" {
+		t.Error(diff)
+	}
+	// The texts are the same, and yet a reference is not.
+	old = mustParse(t, definition("integer"), reference("x", `{"items":{"type":"number"}}`))
+	if diff := cmp.Diff(want[1:], differences(new, old, Strict)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestManyDifferences(t *testing.T) {
+	object := func(typ string) string {
+		var properties []string
+		for i := range 1500 {
+			properties = append(properties, `"p`+strings.Repeat("x", i%7)+string(rune('a'+i%26))+strings.Repeat("y", i/26)+`":{"type":"`+typ+`"}`)
+		}
+		return opened(strings.Join(properties, ","))
+	}
+	if found := Check(mustParse(t, object("string")), mustParse(t, object("null")), Strict); len(found) != maxFound {
+		t.Errorf("%d differences", len(found))
+	}
+}
+
+// Two recursive schemas, each of a ring: the pairs are as many as the product.
+func TestTooComplex(t *testing.T) {
+	ring := func(n int, last string) string {
+		var definitions []string
+		for i := range n {
+			definitions = append(definitions, `"`+strconv.Itoa(i)+`":{"properties":{"next":{"$ref":"#/definitions/`+strconv.Itoa((i+1)%n)+`"}`+last+`}}`)
+		}
+		return `{"$ref":"#/definitions/0","definitions":{` + strings.Join(definitions, ",") + `}}`
+	}
+	if found := differences(mustParse(t, ring(31, "")), mustParse(t, ring(37, "")), Strict); found != nil {
+		t.Errorf("rings of 31 and 37: %v", found)
+	}
+	if found := differences(mustParse(t, ring(997, "")), mustParse(t, ring(991, "")), Strict); !slices.Equal(found, []string{"TOO_COMPLEX #"}) {
+		t.Errorf("rings of 997 and 991: %v", found)
+	}
+}
+
+// Random schemas are compatible with themselves, and canonical text is its own.
+func TestSelf(t *testing.T) {
+	for seed := range uint64(3000) {
+		g := newGenerator(seed)
+		text := g.whole().String()
+		s, err := Parse(text, nil, true)
+		if err != nil {
+			t.Fatalf("seed %d: %s: %v", seed, text, err)
+		}
+		again := mustParse(t, s.Canonical())
+		if again.Canonical() != s.Canonical() || s.Canonical() != text {
+			t.Errorf("seed %d: %s is not its own canonical text: %s", seed, s.Canonical(), again.Canonical())
+		}
+		if n := mustParse(t, s.Normalized()); n.Normalized() != s.Normalized() || len(check(n, s, Strict)) > 0 {
+			t.Errorf("seed %d: normalized text %s of %s", seed, s.Normalized(), text)
+		}
+		for _, policy := range []Policy{Strict, Lenient} {
+			if found := check(again, s, policy); len(found) > 0 {
+				t.Errorf("seed %d: %s is not compatible with itself: %v", seed, text, found)
+			}
+		}
+	}
+}
+
+// Edits that are labelled by the rules as safe or unsafe stay so in any place of a schema.
+func TestLabelledEdits(t *testing.T) {
+	draft := regexp.MustCompile(`"\$schema":"[^"]*",`)
+	contexts := []string{`{"type":"object","properties":{"p":%s,"q":{"type":"null"}},"required":["p"]}`, `{"type":"array","items":%s}`, `{"type":"object","additionalProperties":%s}`,
+		`{"allOf":[{"minimum":1},%s]}`, `{"type":"object","patternProperties":{"^p":%s}}`, `{"anyOf":[{"type":"array","maxItems":0},{"type":"object","properties":{"p":%s},"additionalProperties":false}]}`,
+		`{"type":"array","contains":%s}`, `{"if":{"type":"object"},"then":{"required":["p"],"properties":{"p":%s}}}`}
+	var safe, unsafe int
+	for seed := range uint64(3000) {
+		g := newGenerator(seed)
+		r := rules()[g.IntN(len(rules()))]
+		if strings.Contains(r.old+r.new, "$ref") || draft.FindString(r.old) != draft.FindString(r.new) || strings.HasPrefix(r.name, "true and false") {
+			continue
+		}
+		old, new := draft.ReplaceAllString(r.old, ""), draft.ReplaceAllString(r.new, "")
+		for range 1 + g.IntN(3) {
+			context := g.one(contexts...)
+			old, new = fmt.Sprintf(context, old), fmt.Sprintf(context, new)
+		}
+		old, new = "{"+draft.FindString(r.old)+old[1:], "{"+draft.FindString(r.old)+new[1:]
+		found := Check(mustParse(t, new), mustParse(t, old), Strict)
+		if (len(found) == 0) != (r.want == nil) {
+			t.Errorf("%s: %v\n old %s\n new %s", r.name, found, old, new)
+		}
+		if r.want == nil {
+			safe++
+		} else {
+			unsafe++
+		}
+	}
+	if safe < 500 || unsafe < 500 {
+		t.Errorf("%d safe and %d unsafe edits", safe, unsafe)
 	}
 }

@@ -73,22 +73,49 @@ func (c *checker) sum(word string, old *node, branches, before, other []*node, a
 	return false
 }
 
+// lostBranch reports that the new schema, which has none, follows from some old
+// branches alone.
+func (c *checker) lostBranch(old, new *node) bool {
+	if len(new.anyOf)+len(new.oneOf) > 0 {
+		return false
+	}
+	for _, branches := range [][]*node{old.anyOf, old.oneOf} {
+		lost := slices.IndexFunc(branches, func(b *node) bool { return !c.tries(b, new) })
+		if lost < 0 || !slices.ContainsFunc(branches, func(b *node) bool { return c.tries(b, new) }) {
+			continue
+		}
+		c.differ("SUM_TYPE_NARROWED", new.at, "what branch %d took is not valid any more", lost)
+		c.implies(branches[lost], new) // says what differs
+		return true
+	}
+	return false
+}
+
 // leads says whether what is valid under b is under a branch; of oneOf under one
 // alone: what is valid under b and not its siblings in an old oneOf is taken to be.
 func (c *checker) leads(word string, b *node, siblings, branches []*node) bool {
-	n, shared := 0, false
+	var takers []*node
+	shared := false
 	for _, new := range branches {
 		if !c.implies(b, new) {
 			shared = shared || !apart(b, new)
-		} else if n++; word == "anyOf" {
+		} else if takers = append(takers, new); word == "anyOf" {
 			return true
 		}
 	}
-	if len(siblings) == 0 {
-		return n == 1 && !shared
+	if len(siblings) == 0 || len(takers) < 2 {
+		return len(takers) == 1 && (len(siblings) > 0 || !shared)
+	}
+	surely := func(list []*node) (n int) {
+		for _, other := range list {
+			if c.exactly(b, other) {
+				n++
+			}
+		}
+		return n
 	}
 	// In another old branch as well: then nothing is valid under b alone.
-	return n == 1 || n > 1 && slices.ContainsFunc(siblings, func(s *node) bool { return s != b && c.exactly(b, s) })
+	return surely(takers) < 2 || surely(siblings) > 1
 }
 
 // apart says whether no value is of both: their types differ, or the values of a

@@ -1,6 +1,7 @@
 package jsonschema
 
 import (
+	"math/big"
 	"slices"
 
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
@@ -14,18 +15,10 @@ func Example(new, old *Schema) (json string, ok bool) {
 	if len(Check(new, old, Strict)) == 0 {
 		return "", false
 	}
-	e := example{checker: newChecker(Strict), compiled: map[*node]*validator.Schema{}, smallest: map[*node]*value{}, tried: map[pair]bool{}, left: maxAsked}
-	var judged bool
-	if e.old, judged = newCompiler(old); !judged {
+	e, ok := newExample(new, old)
+	if !ok {
 		return "", false
 	}
-	if e.new, judged = newCompiler(new); !judged {
-		return "", false
-	}
-	if e.old.compile(old.root) == nil || e.new.compile(new.root) == nil {
-		return "", false
-	}
-	e.checker.trial = 1 // from here on we only ask
 	found := e.bad(old.root, new.root)
 	if len(found) == 0 {
 		return "", false
@@ -33,9 +26,21 @@ func Example(new, old *Schema) (json string, ok bool) {
 	return found[0].String(), true
 }
 
+func newExample(new, old *Schema) (e *example, ok bool) {
+	e = &example{checker: newChecker(Strict), compiled: map[*node]*validator.Schema{}, smallest: map[*node]*value{}, tried: map[pair]bool{}, left: maxAsked}
+	e.checker.trial = 1 // we only ask
+	if e.old, ok = newCompiler(old); !ok {
+		return nil, false
+	}
+	if e.new, ok = newCompiler(new); !ok {
+		return nil, false
+	}
+	return e, e.old.compile(old.root) != nil && e.new.compile(new.root) != nil
+}
+
 const (
 	maxExample = 1 << 16 // bytes
-	maxAsked   = 20_000  // questions to the validator
+	maxAsked   = 5000    // questions to the validator
 	maxKept    = 4       // values for one pair
 )
 
@@ -219,11 +224,16 @@ func (e *example) badArrays(old, new *node) (candidates []value) {
 	before, after := together(old, nil), together(new, nil)
 	for _, o := range before {
 		for _, n := range after {
-			if o.contains == nil || n.contains == nil || e.implies(o.contains, n.contains) {
+			if o.contains == nil || n.contains == nil {
 				continue
 			}
 			for _, v := range e.bad(o.contains, n.contains) {
-				candidates = append(candidates, value{kind: '[', items: []member{{"", v}}})
+				candidates = append(candidates, repeated(v, 1))
+			}
+			if most := n.maxContains; most != nil && most.Cmp(big.NewRat(50, 1)) < 0 {
+				for _, v := range e.bad(n.contains, o.contains) {
+					candidates = append(candidates, repeated(v, int(most.Num().Int64())+1))
+				}
 			}
 		}
 	}
@@ -249,6 +259,10 @@ func (e *example) badArrays(old, new *node) (candidates []value) {
 		}
 	}
 	return candidates
+}
+
+func repeated(v value, n int) value {
+	return value{kind: '[', items: slices.Repeat([]member{{"", v}}, n)}
 }
 
 func ofItem(nodes []*node, i int) (found []*node) {

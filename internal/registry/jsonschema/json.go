@@ -160,7 +160,7 @@ func (v *value) appendTo(dst []byte, sorted bool) []byte {
 	return append(dst, v.kind+2) // '}' and ']' in ASCII
 }
 
-func (v *value) String() string { return string(v.appendTo(nil, false)) }
+func (v value) String() string { return string(v.appendTo(nil, false)) }
 
 // decoded is v as package encoding/json decodes it, for the validator.
 func (v *value) decoded() any {
@@ -214,6 +214,9 @@ func (v *value) identity() string { return string(v.normal().appendTo(nil, true)
 
 // normal has one spelling for each number.
 func (v *value) normal() *value {
+	if v.kind == '#' && strings.Trim(v.text, "123456789") == "" || v.kind == '"' {
+		return v
+	}
 	if r := v.rat(); r != nil {
 		return &value{kind: '#', text: r.RatString()}
 	}

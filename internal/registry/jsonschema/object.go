@@ -111,15 +111,10 @@ func (c *checker) matching(n *node, name string) (certain, doubtful []*patterned
 
 // before is what of an old object nothing else describes keeps to; nil is open.
 func (n *node) before() *node {
-	if n.additional == nil && !n.evaluatesElsewhere() {
+	if n.additional == nil && !n.elsewhere {
 		return n.restProps
 	}
 	return n.additional
-}
-
-func (n *node) evaluatesElsewhere() (elsewhere bool) {
-	n.edges(func(_ **node, inPlace bool) { elsewhere = elsewhere || inPlace })
-	return elsewhere
 }
 
 // after is what of a new object nothing in it describes keeps to; nil is open.
@@ -241,13 +236,21 @@ func (c *checker) oldProperty(old, new *node, p *named) bool {
 	}
 	at := new.at + "/properties/" + escape(p.name)
 	switch rest := new.after(); {
-	case rest == nil && c.sealed&sealProps == 0, rest != nil && c.supports(old, p.name, rest):
+	case rest == nil && c.sealed&sealProps == 0, rest != nil && c.supports(old, p.name, rest), new.additional == nil && c.describes(new.allOf, p.name):
 		return ok
 	case rest == nil || rest.can == 0:
 		return c.differ("PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL", at, "property %s was removed, and properties that are not named are not allowed", quoted(p.name)) && ok
 	default:
 		return c.differ("PROPERTY_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL", at, "property %s was removed; it must keep to the schema of properties that are not named now", quoted(p.name)) && ok
 	}
+}
+
+// describes says whether one of the schemas that all values keep to evaluates a property.
+func (c *checker) describes(all []*node, name string) bool {
+	return slices.ContainsFunc(all, func(e *node) bool {
+		certain, _ := c.matching(e, name)
+		return e.prop(name) != nil || len(certain) > 0 || e.after() != nil || c.describes(e.allOf, name)
+	})
 }
 
 func (n *node) patternOf(text string) *patterned {

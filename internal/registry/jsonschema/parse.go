@@ -399,6 +399,7 @@ func (p *parser) settle(n *node, state map[*node]bool) {
 		if !inPlace {
 			return
 		}
+		n.elsewhere = true
 		if done, seen := state[*child]; seen && !done {
 			p.warn("%s: the schema contains itself without going into the data, at %s; there it asserts nothing", (*child).at, n.at)
 			*child = &node{at: (*child).at, types: anything, can: anything, free: true}

@@ -45,18 +45,16 @@ type resolver struct {
 	documents map[string]*document // that $refs were found to mean, by URL
 	state     map[referenceKey]*document
 	index     map[*value]map[string]int // of the members of large objects
+	taken     int                       // URLs that were claimed again
 	strict    bool
 	ambiguous bool // one URL means several documents
 }
 
 // claim is a URL for p that no other place has.
 func (r *resolver) claim(p place) string {
-	base := p.base
-	for n := 2; ; n++ {
-		if other, taken := r.resources[p.base]; !taken || other.value == p.value {
-			break
-		}
-		p.base = base + "#" + strconv.Itoa(n)
+	if other, taken := r.resources[p.base]; taken && other.value != p.value {
+		r.taken++
+		p.base += "#" + strconv.Itoa(r.taken)
 	}
 	r.resources[p.base] = p
 	return p.base

@@ -17,6 +17,11 @@ func (e *example) candidates(n, other *node) (found []value) {
 	}
 	for _, h := range hints {
 		found = append(found, h.enum[:min(len(h.enum), 100)]...)
+		if h.not != nil {
+			if v := e.small(h.not); v != nil {
+				found = append(found, *v)
+			}
+		}
 	}
 	if n.can&null != 0 {
 		found = append(found, value{kind: 'n'})
@@ -134,7 +139,7 @@ func (e *example) arrays(n *node, lengths []int) (found []value) {
 	for _, length := range lengths {
 		same, different := value{kind: '['}, value{kind: '['}
 		for i := range length {
-			v := e.item(around, i)
+			v := e.item(around, i, length)
 			if v == nil {
 				break
 			}
@@ -162,17 +167,18 @@ func (e *example) containing(hints []*node, lengths []int) (found []value) {
 		}
 		for _, length := range lengths {
 			if v := e.small(h.contains); v != nil {
-				found = append(found, value{kind: '[', items: slices.Repeat([]member{{"", *v}}, length)})
+				found = append(found, repeated(*v, length))
 			}
 		}
 	}
 	return found
 }
 
-func (e *example) item(around []*node, i int) *value {
-	if i == 0 {
+// item is what the last one must be for contains, or else what any may be.
+func (e *example) item(around []*node, i, length int) *value {
+	if i == length-1 {
 		for _, n := range around {
-			if n.contains != nil {
+			if n.contains != nil && i >= len(n.prefix) {
 				return e.small(n.contains)
 			}
 		}

@@ -137,8 +137,9 @@ var limits = [...]limit{
 type node struct {
 	at         string // where, as a fragment: #/properties/a
 	doc        *document
-	free       bool   // asserts nothing
+	free       bool // asserts nothing
 	hasDefault bool
+	elsewhere  bool // other schemas of the same value are in it
 	types      typeSet
 	can        typeSet // what a valid value can be, of all that is set
 

@@ -65,12 +65,25 @@ func validate(d *document) error {
 	if !ok {
 		return err
 	}
-	units := invalid.BasicOutput().Errors
-	deepest := slices.MinFunc(units, func(a, b validator.OutputUnit) int {
-		return cmp.Or(strings.Count(b.InstanceLocation, "/")-strings.Count(a.InstanceLocation, "/"),
-			cmp.Compare(a.InstanceLocation, b.InstanceLocation), cmp.Compare(a.KeywordLocation, b.KeywordLocation))
+	deepest := slices.MinFunc(leaves(invalid, nil), func(a, b *validator.ValidationError) int {
+		return cmp.Or(len(b.InstanceLocation)-len(a.InstanceLocation), slices.Compare(a.InstanceLocation, b.InstanceLocation), cmp.Compare(a.Error(), b.Error()))
 	})
-	return fmt.Errorf("#%s: %s (by the meta-schema of draft %s)", deepest.InstanceLocation, deepest.Error, draftName(d.draft))
+	at := "#"
+	for _, token := range deepest.InstanceLocation {
+		at += "/" + escape(token)
+	}
+	message := validator.ValidationError{ErrorKind: deepest.ErrorKind}
+	return fmt.Errorf("%s: %s (by the meta-schema of draft %s)", at, strings.TrimPrefix(message.Error(), "at '': "), draftName(d.draft))
+}
+
+func leaves(e *validator.ValidationError, found []*validator.ValidationError) []*validator.ValidationError {
+	if len(e.Causes) == 0 {
+		return append(found, e)
+	}
+	for _, cause := range e.Causes {
+		found = leaves(cause, found)
+	}
+	return found
 }
 
 func draftName(draft int) string {

@@ -177,8 +177,8 @@ func TestCheckImports(t *testing.T) {
 func TestManyDifferences(t *testing.T) {
 	var a, b strings.Builder
 	for i := 1; i <= 3000; i++ {
-		fmt.Fprintf(&a, "int32 f%d = %d; ", i, i)
-		fmt.Fprintf(&b, "string f%d = %d; ", i, i)
+		fmt.Fprintf(&a, "int32 f%d = %d;\n", i, i)
+		fmt.Fprintf(&b, "string f%d = %d;\n", i, i)
 	}
 	if got := Check(parse(t, m(b.String())), parse(t, m(a.String()))); len(got) != maxFound {
 		t.Errorf("%d differences", len(got))

@@ -21,9 +21,12 @@ import (
 )
 
 const (
-	maxReferences = 1000     // by their names
-	maxText       = 16 << 20 // bytes of all texts that one schema needs
-	maxNesting    = 100      // of brackets; protoc's bound for messages is 32
+	maxReferences = 1000    // by their names
+	maxText       = 4 << 20 // bytes of all texts that one schema needs
+	maxNesting    = 100     // of brackets; protoc's bound for messages is 32
+	// The compiler takes time by the square of these.
+	maxLine   = 64 << 10 // bytes
+	maxOneofs = 5000     // of a message, with proto3's optional fields
 )
 
 // unit is a compiled file: as protocompile's linker wants it for those that import
@@ -124,6 +127,9 @@ func (c *compiler) source(name, text string, strict bool) (*unit, error) {
 	parsed, err := parser.ResultFromAST(tree, strict, h)
 	if err != nil {
 		return nil, placed(err)
+	}
+	if err := crowded(parsed.FileDescriptorProto().GetMessageType()); err != nil {
+		return nil, err
 	}
 	linked, err := c.link(parsed, strict, h)
 	if err != nil {
@@ -261,10 +267,30 @@ func placed(err error) error {
 	return err
 }
 
-// bounded refuses texts that would exhaust a parser's stack.
+func crowded(messages []*messageProto) error {
+	for _, m := range messages {
+		if len(m.OneofDecl) > maxOneofs {
+			return fmt.Errorf("message %s has more than %d oneofs and optional fields", m.GetName(), maxOneofs)
+		}
+		if err := crowded(m.NestedType); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bounded refuses texts that would exhaust a parser's stack, or a reader's patience.
 func bounded(text string) error {
 	if !utf8.ValidString(text) {
 		return errors.New("the text is not UTF-8")
+	}
+	if len(text) > maxText {
+		return fmt.Errorf("the text is larger than %d bytes", maxText)
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		if len(line) > maxLine {
+			return fmt.Errorf("a line is longer than %d bytes", maxLine)
+		}
 	}
 	depth := 0
 	for i := 0; i < len(text); i++ {

@@ -41,11 +41,14 @@
 //
 // # Cost
 //
-// Parsing takes about 100 ns per byte of text, twice for a descriptor; a check of
-// two messages of 200 fields takes about 30 µs (BenchmarkCheck200).
+// Parsing a message of 200 fields takes 2 ms, half of it in protocompile's parser; its
+// descriptor 3 ms (BenchmarkParse). A check of two such takes 20 µs
+// (BenchmarkCheck200). A schema with its references is at most 4 MiB, and has at
+// most 1000 references; the worst such text takes seconds.
 //
 // # What it is not
 //
 // It does not read or write data; dynamicpb does, with Descriptor. It fetches
-// nothing: references come resolved.
+// nothing: references come resolved. It does not know edition 2024 and message
+// sets, since the libraries do not.
 package protoschema

@@ -142,6 +142,18 @@ func TestDescriptorWithoutWhatCompilersLeaveOut(t *testing.T) {
 	}
 }
 
+func TestManyReserved(t *testing.T) {
+	var b strings.Builder
+	for i := range 5_000 {
+		fmt.Fprintf(&b, "reserved %d;\nreserved \"n%d\";\n", 2*i+1, i)
+	}
+	s := parse(t, m(b.String()))
+	checkTexts(t, s, true)
+	if n := len(s.proto.MessageType[0].ReservedName); n != 5_000 {
+		t.Errorf("%d names are left", n)
+	}
+}
+
 // What only the spelling is about has one canonical text.
 func TestCanonicalIsOne(t *testing.T) {
 	want := parse(t, `syntax = "proto3"; package a.b; message M { N n = 1; } message N {}`).Canonical()
@@ -272,6 +284,10 @@ func TestRefused(t *testing.T) {
 	for i := range 1000 {
 		cycle = append(cycle, ref(fmt.Sprint(i), ""))
 	}
+	var optional strings.Builder
+	for i := range maxOneofs + 1 {
+		fmt.Fprintf(&optional, "optional int32 f%d = %d;\n", i, i+1)
+	}
 	long := "syntax = \"proto3\";" + strings.Repeat("message M {", 101) + strings.Repeat("}", 101)
 	for _, c := range []struct {
 		name, text string
@@ -297,6 +313,9 @@ func TestRefused(t *testing.T) {
 		{"deep for protoc", "syntax = \"proto3\";" + strings.Repeat("message M {", 40) + strings.Repeat("}", 40), 0, "nesting depth"},
 		{"not UTF-8", "message M {} // \xff", 0, "not UTF-8"},
 		{"too large", "// " + strings.Repeat("x", maxText), 0, "larger than"},
+		{"long line", "// " + strings.Repeat("x", maxLine), 0, "a line is longer"},
+		{"many oneofs", "syntax = \"proto3\"; message M { message N {" + optional.String() + "} }", 0, "message N has more than 5000 oneofs"},
+		{"option that fills a line", "syntax = \"proto3\"; option java_package = \"" + strings.Repeat("x\"\n\"", maxLine) + "\";", 0, "the canonical text: a line is longer"},
 		{"not base64", "abc", 0, "neither .proto source nor base64"},
 		{"base64 of nothing", "AAAA", 0, "neither .proto source nor a FileDescriptorProto"},
 		{"Avro", `{"type":"record","name":"R","fields":[]}`, 0, "syntax error"},

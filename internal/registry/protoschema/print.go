@@ -3,6 +3,7 @@ package protoschema
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -269,12 +270,11 @@ func span(first, last, most int64) string {
 	return fmt.Sprintf("%d to %d", first, last)
 }
 
+const perLine = 100 // of what is reserved
+
 func (p *printer) reserved(ranges, names []string) {
-	if len(ranges) > 0 {
-		p.line("reserved %s;", strings.Join(ranges, ", "))
-	}
-	if len(names) == 0 {
-		return
+	for some := range slices.Chunk(ranges, perLine) {
+		p.line("reserved %s;", strings.Join(some, ", "))
 	}
 	if p.syntax != "editions" {
 		quoted := make([]string, len(names))
@@ -283,7 +283,9 @@ func (p *printer) reserved(ranges, names []string) {
 		}
 		names = quoted
 	}
-	p.line("reserved %s;", strings.Join(names, ", "))
+	for some := range slices.Chunk(names, perLine) {
+		p.line("reserved %s;", strings.Join(some, ", "))
+	}
 }
 
 func (p *printer) enum(e *enumProto) {

@@ -198,7 +198,7 @@ func change(m map[int]field, n int, edit func(*field)) bool {
 
 func TestRandomEdits(t *testing.T) {
 	done := map[string]int{}
-	for seed := range uint64(400) {
+	for seed := range uint64(200) {
 		r := newRandom(rand.New(rand.NewPCG(seed, 1)))
 		old := parse(t, r.text())
 		checkTexts(t, old, true)
@@ -231,7 +231,7 @@ func TestRandomEdits(t *testing.T) {
 // Several edits at once: if Check finds nothing, data can be read.
 func TestRandomPairs(t *testing.T) {
 	compatible := 0
-	for seed := range uint64(600) {
+	for seed := range uint64(400) {
 		r := newRandom(rand.New(rand.NewPCG(seed, 2)))
 		changed := r.clone()
 		unsafe := false

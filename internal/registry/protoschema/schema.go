@@ -57,6 +57,9 @@ func Parse(text string, refs []schema.Reference, strict bool) (s *Schema, err er
 	if s.canonical, err = source(s.proto); err != nil {
 		return nil, err
 	}
+	if err := bounded(s.canonical); err != nil {
+		return nil, fmt.Errorf("the canonical text: %w", err)
+	}
 	return s, nil
 }
 

@@ -33,6 +33,7 @@ func property(c *content, name string) string {
 type Conflict struct {
 	Version int    // the older one
 	Text    string // of the older one
+	Forward bool   // it is the older schema that can not read what the new one writes
 	// Reader can not read what Writer writes. They are nil where the types differ or
 	// the older schema is opaque.
 	Reader, Writer schema.Schema
@@ -67,13 +68,13 @@ func asMessages(conflicts []Conflict, holds wire.SchemasSetting) (list []string)
 
 // against is what is in the way of a schema in one old version.
 func (s *State) against(subject string, wanted *content, parsed *parsed, v *version, holds wire.SchemasSetting) (found []Conflict) {
-	add := func(reader, writer schema.Schema, differences ...schema.Difference) {
+	add := func(forward bool, reader, writer schema.Schema, differences ...schema.Difference) {
 		for _, d := range differences {
-			found = append(found, Conflict{v.number, v.content.text, reader, writer, d})
+			found = append(found, Conflict{v.number, v.content.text, forward, reader, writer, d})
 		}
 	}
 	if v.content.kind != wanted.kind {
-		add(nil, nil, schema.Difference{Kind: "TYPE_CHANGED", Path: "/", Message: fmt.Sprintf("the old schema is of type %s, this one of type %s", v.content.kind.Value(), wanted.kind.Value())})
+		add(false, nil, nil, schema.Difference{Kind: "TYPE_CHANGED", Path: "/", Message: fmt.Sprintf("the old schema is of type %s, this one of type %s", v.content.kind.Value(), wanted.kind.Value())})
 		return found
 	}
 	if s.identical(v.content, wanted, subject) {
@@ -82,7 +83,7 @@ func (s *State) against(subject string, wanted *content, parsed *parsed, v *vers
 	context, _ := split(subject)
 	before, err := s.parse(v.content, context, false)
 	if err != nil {
-		add(nil, nil, schema.Difference{Kind: "OLD_SCHEMA_OPAQUE", Path: "/", Message: "the old schema can not be parsed, so only itself is compatible: " + err.Error()})
+		add(false, nil, nil, schema.Difference{Kind: "OLD_SCHEMA_OPAQUE", Path: "/", Message: "the old schema can not be parsed, so only itself is compatible: " + err.Error()})
 		return found
 	}
 	check := s.languages[wanted.kind.Value()].Check
@@ -93,10 +94,10 @@ func (s *State) against(subject string, wanted *content, parsed *parsed, v *vers
 	}
 	rule := levels[holds.CompatibilityLevel]
 	if rule.backward {
-		add(parsed.Schema, before.Schema, check(parsed.Schema, before.Schema)...)
+		add(false, parsed.Schema, before.Schema, check(parsed.Schema, before.Schema)...)
 	}
 	if rule.forward {
-		add(before.Schema, parsed.Schema, check(before.Schema, parsed.Schema)...)
+		add(true, before.Schema, parsed.Schema, check(before.Schema, parsed.Schema)...)
 	}
 	return found
 }

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/weirhq/weir/internal/registry/remote"
+)
+
+type schemaImportCmd struct {
+	changesRegistry `embed:""`
+	File            string `arg:"" help:"What weir schema export has written; - is stdin."`
+}
+
+// Help implements kong.HelpProvider.
+func (schemaImportCmd) Help() string {
+	return `Registers every version under its id and number. Each subject is in mode IMPORT meanwhile, so it must have no live
+version, or those that the file has, which are left as they are: an import that broke off goes on.
+
+Examples:
+  weir schema import schemas.jsonl
+  weir schema import schemas.jsonl --yes --registry http://registry:8081`
+}
+
+// Run runs the command.
+func (c *schemaImportCmd) Run(ctx context.Context, s *streams) error {
+	in := io.Reader(os.Stdin)
+	if c.File != "-" {
+		file, err := os.Open(c.File)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		in = file
+	}
+	want, err := readExport(in)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", c.File, err)
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	plan, err := planImport(ctx, client, want)
+	if err != nil {
+		return c.better(err)
+	}
+	return c.make(ctx, s, func(ctx context.Context) error { return plan.do(ctx, client) },
+		"register %d versions of %d subjects, set %d settings; %d versions are there", len(plan.versions), len(plan.subjects), len(plan.settings), plan.there)
+}
+
+func readExport(in io.Reader) (s remote.Snapshot, err error) {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, 64<<20)
+	for n := 1; lines.Scan(); n++ {
+		var v remote.Schema
+		var set remote.Setting
+		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
+			return s, fmt.Errorf("line %d: %w", n, err)
+		}
+		if v.Schema != "" {
+			if v.Version < 1 || v.ID < 1 || v.Subject == "" {
+				return s, fmt.Errorf("line %d: a schema without subject, version or id", n)
+			}
+			s.Versions = append(s.Versions, v)
+		} else if err := json.Unmarshal(lines.Bytes(), &set); err == nil && (set.Config != nil || set.Mode != "") {
+			s.Settings = append(s.Settings, set)
+		} else {
+			return s, fmt.Errorf("line %d: neither a schema nor a setting", n)
+		}
+	}
+	return s, lines.Err()
+}
+
+// importPlan is what an import has to do.
+type importPlan struct {
+	subjects []string // that get versions
+	versions []remote.Schema
+	settings []remote.Setting
+	there    int
+}
+
+// planImport compares an export with what a registry has.
+func planImport(ctx context.Context, client *remote.Client, want remote.Snapshot) (p importPlan, err error) {
+	have := map[string][]remote.Schema{}
+	for _, v := range referencesFirst(want.Versions) {
+		if _, asked := have[v.Subject]; !asked {
+			if have[v.Subject], err = client.All(ctx, v.Subject); err != nil {
+				return p, err
+			}
+		}
+		i := slices.IndexFunc(have[v.Subject], func(h remote.Schema) bool { return h.Version == v.Version })
+		if i < 0 {
+			p.versions = append(p.versions, v)
+			if !slices.Contains(p.subjects, v.Subject) {
+				p.subjects = append(p.subjects, v.Subject)
+			}
+			continue
+		}
+		if h := have[v.Subject][i]; h.ID != v.ID || h.Schema != v.Schema {
+			return p, fmt.Errorf("version %d of %s is there with id %d, and is another one; nothing was changed", v.Version, v.Subject, h.ID)
+		}
+		p.there++
+	}
+	for _, set := range want.Settings {
+		if set.Subject != "" { // what holds for the registry as a whole is not the file's to say
+			p.settings = append(p.settings, set)
+		}
+	}
+	return p, nil
+}
+
+func (p importPlan) do(ctx context.Context, client *remote.Client) error {
+	for _, subject := range p.subjects {
+		if err := client.SetMode(ctx, subject, "IMPORT", true); err != nil {
+			return fmt.Errorf("setting mode IMPORT for %s: %w", subject, err)
+		}
+	}
+	for _, v := range p.versions {
+		if _, err := client.Register(ctx, v.Subject, v, false, false); err != nil {
+			return fmt.Errorf("registering version %d of %s: %w; the same import again goes on", v.Version, v.Subject, err)
+		}
+	}
+	for _, subject := range p.subjects {
+		if err := client.DeleteMode(ctx, subject); err != nil {
+			return fmt.Errorf("unsetting mode IMPORT of %s: %w", subject, err)
+		}
+	}
+	for _, v := range slices.Backward(p.versions) { // what refers to others goes before them
+		if !v.Deleted {
+			continue
+		}
+		if err := client.DeleteVersion(ctx, v.Subject, v.Version, false); err != nil {
+			return fmt.Errorf("deleting version %d of %s: %w", v.Version, v.Subject, err)
+		}
+	}
+	return p.set(ctx, client)
+}
+
+func (p importPlan) set(ctx context.Context, client *remote.Client) error {
+	for _, set := range p.settings {
+		if set.Config != nil {
+			change := map[string]any{}
+			for name, value := range set.Config {
+				if name == "compatibilityLevel" { // as GET calls it
+					name = "compatibility"
+				}
+				change[name] = value
+			}
+			if err := client.SetConfig(ctx, set.Subject, change); err != nil {
+				return fmt.Errorf("setting the config of %s: %w", set.Subject, err)
+			}
+		}
+		if set.Mode != "" {
+			if err := client.SetMode(ctx, set.Subject, set.Mode, true); err != nil {
+				return fmt.Errorf("setting the mode of %s: %w", set.Subject, err)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package console
+
+import (
+	"time"
+)
+
+// actionsPage is who did what.
+func actionsPage() *page {
+	return made(page{
+		route: "/ui/actions", label: "Actions", nav: true, section: "Actions", live: true,
+		params: []param{text("target"), text("actor"), oneOf("kind", "", "topic-create", "topic-config", "topic-alter", "topic-delete", "group-reset", "group-delete"), text("cluster"),
+			oneOf("state", "", "asked", "done", "failed", "unknown"), text("from"), text("to"), text("cursor")},
+		title: func(address) string { return "Actions" },
+	}, func(a address) []question {
+		return []question{asking[actionList]("actions", withQuery(apiPath("actions"), "target", a.get("target"), "actor", a.get("actor"), "kind", a.get("kind"), "cluster", a.get("cluster"),
+			"state", a.get("state"), "from", place(a.get("from")), "to", place(a.get("to")), "cursor", a.get("cursor"), "limit", "100"))}
+	}, actionsParts)
+}
+
+type actionsForm struct {
+	Action, Target, Actor, Cluster, From, To string
+	Kinds, States                            []choice
+	Clear                                    string
+}
+
+func actionsParts(a address, d answers, asOf time.Time) []part {
+	f, p := framed[actionList](d, "actions", "Changes through weir", asOf)
+	v := panelView{frame: f, Class: "steady"}
+	v.Sum = "newest first"
+	v.Grid.Cols = []column{plainCol("When (UTC)"), plainCol("State"), plainCol("Who"), plainCol("By"), plainCol("What"), {Label: "On", Wide: true}, plainCol("Cluster"), {Label: "Reason", Wide: true}, {Label: "The change", Wide: true}}
+	for _, x := range p.Data.Actions {
+		b := actionState(x)
+		state := cell{Badge: &b}
+		switch took := x.took(); {
+		case x.Error != "":
+			state.Note = short(x.Error, 120)
+		case took >= 0:
+			state.Note = "after " + tenths(took.Milliseconds())
+		}
+		change := named(visible(string(x.Change)), 60, "")
+		v.Grid.Rows = append(v.Grid.Rows, []cell{{Text: second(x.At.Time)}, state, named(x.Actor, 40, ""), named(x.Via, 12, ""), named(x.Kind, 24, ""), named(x.Target, 60, targetPath(x)),
+			named(x.Cluster, 30, uiPath("c", x.Cluster)), named(x.Reason, 120, ""), change})
+	}
+	if a.get("cursor") != "" {
+		v.Pager.First = a.with("cursor", "").String()
+	}
+	if p.Data.Next != "" {
+		v.Pager.Next = a.with("cursor", p.Data.Next).String()
+	}
+	form := actionsForm{Action: a.bare().String(), Target: a.get("target"), Actor: a.get("actor"), Cluster: a.get("cluster"), From: a.get("from"), To: a.get("to"),
+		Kinds:  choices(a.get("kind"), "", "any", "topic-create", "create a topic", "topic-config", "settings of a topic", "topic-alter", "partitions of a topic", "topic-delete", "delete a topic", "group-reset", "reset a group", "group-delete", "delete a group"),
+		States: choices(a.get("state"), "", "any", "asked", "asked", "done", "done", "failed", "failed", "unknown", "unknown")}
+	if len(a.query) > 0 {
+		form.Clear = a.bare().String()
+	}
+	if len(v.Grid.Rows) == 0 && p.Err == "" {
+		if v.Empty = "Nobody has changed anything through weir yet."; form.Clear != "" {
+			v.Empty = "No action is like that."
+		}
+	}
+	return []part{titleView{frame: frame{Title: "Actions"}, Lines: []string{"Every change that was asked for through weir's pages, API and commands, with how it went. It is written down before it is made."}}.part(),
+		{id: "filter", template: "actions-form", view: form}, v.part()}
+}
+
+// targetPath leads to what an action was about, if that may still be there.
+func targetPath(x actionInfo) string {
+	switch x.Kind {
+	case "group-reset":
+		return uiPath("c", x.Cluster, "groups", x.Target)
+	case "topic-create", "topic-config", "topic-alter":
+		return uiPath("c", x.Cluster, "topics", x.Target)
+	}
+	return ""
+}
+
+func actionState(x actionInfo) badge {
+	return badge{x.State, map[string]string{"asked": "open", "done": "complete", "failed": "lost", "unknown": "unknown"}[x.State]}.orUnknown()
+}

@@ -1,0 +1,222 @@
+package desired
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/weirhq/weir/internal/registry/state"
+	"github.com/weirhq/weir/internal/wire"
+)
+
+// Plan is what has to be done, in this order.
+type Plan struct {
+	Steps     []Step  `json:"steps"`
+	Drift     []Drift `json:"drift"` // what the registry has besides, and keeps
+	Unchanged int     `json:"unchanged"`
+	Refused   int     `json:"refused"` // steps that can not be done: then none is
+}
+
+// Step is one change.
+type Step struct {
+	Action  string `json:"action"`  // register, compatibility, mode, delete
+	Subject string `json:"subject"` // "" is the registry as a whole
+	File    string `json:"file,omitempty"`
+	Before  string `json:"before"` // "-" is nothing
+	After   string `json:"after"`
+	Problem string `json:"problem,omitempty"` // why it can not be done
+
+	Conflicts []state.Conflict `json:"-"` // of a schema that is not compatible
+	command   state.Command
+}
+
+// Drift is something that the directory does not say.
+type Drift struct {
+	Subject string `json:"subject"`
+	What    string `json:"what"`
+}
+
+const nothing = "-"
+
+// Make plans. st is not changed.
+func Make(d Directory, st *state.State, prune bool) Plan {
+	m := maker{over: st.Overlay(), prune: prune, plan: Plan{Steps: []Step{}, Drift: []Drift{}}}
+	m.compatibility("", d.Compatibility)
+	m.mode("", d.Mode)
+	order, cyclic := ordered(d.Subjects)
+	for _, s := range order {
+		m.subject(s)
+	}
+	for _, s := range cyclic {
+		m.add(Step{Action: "register", Subject: s.Name, File: s.File, Before: nothing, After: nothing, Problem: "its references lead back to itself, or to one whose do"})
+	}
+	m.rest(d.Subjects)
+	return m.plan
+}
+
+// ordered returns subjects behind those that they refer to, and those of which some
+// refer to each other in a circle.
+func ordered(subjects []Subject) (order, cyclic []Subject) {
+	left := slices.Clone(subjects)
+	waits := func(s Subject) bool {
+		return slices.ContainsFunc(s.References, func(r wire.SchemaReference) bool {
+			return slices.ContainsFunc(left, func(other Subject) bool { return other.Name == r.Subject })
+		})
+	}
+	for len(left) > 0 {
+		i := slices.IndexFunc(left, func(s Subject) bool { return !waits(s) })
+		if i < 0 {
+			return order, left
+		}
+		order = append(order, left[i])
+		left = slices.Delete(left, i, i+1)
+	}
+	return order, nil
+}
+
+// maker tries each step out on the state that those before it leave.
+type maker struct {
+	over  *state.State
+	prune bool
+	plan  Plan
+}
+
+func (m *maker) add(s Step) {
+	m.plan.Steps = append(m.plan.Steps, s)
+	if s.Problem != "" {
+		m.plan.Refused++
+	}
+}
+
+// try plans a command. With no records nothing is to be done.
+func (m *maker) try(cmd state.Command) (records []state.Record, reply state.Reply, err error) {
+	records, reply, err = state.Plan(cmd, m.over)
+	for _, r := range records {
+		if err == nil {
+			err = m.over.Apply(r.Key, r.Value, 0)
+		}
+	}
+	return records, reply, err
+}
+
+func (m *maker) step(s Step) {
+	if _, _, err := m.try(s.command); err != nil {
+		s.Problem = err.Error()
+	}
+	m.add(s)
+}
+
+// subject plans what one subject needs: first what lets it be registered.
+func (m *maker) subject(s Subject) {
+	before := len(m.plan.Steps)
+	opens := strings.EqualFold(s.Mode, "READWRITE")
+	if opens {
+		m.mode(s.Name, s.Mode)
+	}
+	m.compatibility(s.Name, s.Compatibility)
+	m.register(s)
+	if !opens {
+		m.mode(s.Name, s.Mode)
+	}
+	if len(m.plan.Steps) == before {
+		m.plan.Unchanged++
+	}
+}
+
+func (m *maker) register(s Subject) {
+	cmd := state.Register{Subject: s.Name, Type: s.Type, Schema: s.Schema, References: s.References}
+	latest, err := m.over.Version(s.Name, state.Latest, false)
+	there := err == nil && latest.Subject == s.Name
+	records, reply, err := m.try(cmd)
+	step := Step{Action: "register", Subject: s.Name, File: s.File, Before: nothing, After: fmt.Sprintf("version %d", reply.Version.Version), command: cmd}
+	if there {
+		step.Before = fmt.Sprintf("version %d", latest.Version)
+	}
+	switch {
+	case err != nil:
+		step.After, step.Problem = nothing, err.Error()
+		if e := (*state.Error)(nil); errors.As(err, &e) && e.Code == state.CodeIncompatible {
+			step.Conflicts, _, _ = m.over.Conflicts(cmd, 0)
+			step.Problem = "it is not compatible"
+		}
+		m.add(step)
+	case len(records) > 0:
+		cmd.References = reply.Version.References // the latest ones have numbers now
+		step.command = cmd
+		m.add(step)
+	case reply.Version.Version != latest.Version:
+		m.drift(s.Name, "%s is version %d, and the latest is version %d", s.File, reply.Version.Version, latest.Version)
+	}
+}
+
+func (m *maker) drift(subject, what string, args ...any) {
+	m.plan.Drift = append(m.plan.Drift, Drift{subject, fmt.Sprintf(what, args...)})
+}
+
+// compatibility plans the level of a subject, or of the registry.
+func (m *maker) compatibility(subject, want string) {
+	has := nothing
+	if c, err := m.over.Config(subject, false); err == nil {
+		has = c.CompatibilityLevel
+	}
+	switch {
+	case want != "" && !strings.EqualFold(want, has):
+		change := wire.SchemasSetting{CompatibilityLevel: strings.ToUpper(want)}
+		m.step(Step{Action: "compatibility", Subject: subject, Before: has, After: change.CompatibilityLevel, command: state.SetConfig{Subject: subject, Change: change}})
+	case want != "" || has == nothing || subject == "":
+	case m.prune:
+		m.step(Step{Action: "compatibility", Subject: subject, Before: has, After: nothing, command: state.DeleteConfig{Subject: subject}})
+	default:
+		m.drift(subject, "compatibility %s is set", has)
+	}
+}
+
+func (m *maker) mode(subject, want string) {
+	has, err := m.over.Mode(subject, false)
+	if err != nil {
+		has = nothing
+	}
+	switch {
+	case want != "" && !strings.EqualFold(want, has):
+		m.step(Step{Action: "mode", Subject: subject, Before: has, After: strings.ToUpper(want), command: state.SetMode{Subject: subject, Mode: want}})
+	case want != "" || has == nothing || subject == "":
+	case m.prune:
+		m.step(Step{Action: "mode", Subject: subject, Before: has, After: nothing, command: state.DeleteMode{Subject: subject}})
+	default:
+		m.drift(subject, "mode %s is set", has)
+	}
+}
+
+// rest plans, or reports, the subjects that the directory does not have.
+func (m *maker) rest(subjects []Subject) {
+	left := slices.DeleteFunc(m.over.Subjects(":*:", false, false, state.Page{}), func(name string) bool {
+		return slices.ContainsFunc(subjects, func(s Subject) bool { return s.Name == name })
+	})
+	if !m.prune {
+		for _, name := range left {
+			m.drift(name, "it is not in the directory")
+		}
+		return
+	}
+	for again := true; again; { // those that others refer to go behind them
+		again = false
+		left = slices.DeleteFunc(left, func(name string) bool {
+			step := m.deletion(name)
+			_, _, err := m.try(step.command)
+			if err == nil {
+				m.add(step)
+				again = true
+			}
+			return err == nil
+		})
+	}
+	for _, name := range left {
+		m.step(m.deletion(name))
+	}
+}
+
+func (m *maker) deletion(name string) Step {
+	numbers, _ := m.over.Versions(name, false, false, false, state.Page{})
+	return Step{Action: "delete", Subject: name, Before: fmt.Sprintf("%d versions", len(numbers)), After: "deleted softly", command: state.DeleteSubject{Subject: name}}
+}

@@ -1,0 +1,54 @@
+package registry
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+func (s *Service) registerTakeover(api huma.API) {
+	register(s, api, http.MethodPost, "registry-takeover", takeoverPath, "What there is to know before weir writes what another registry has written; and, with apply, do it", s.postTakeover)
+	register(s, api, http.MethodPost, "registry-handback", handbackPath, "End weir's writing, so that another registry can begin; without apply, say what would be done", s.postHandback)
+}
+
+type takeoverInput struct {
+	Body struct {
+		Apply             bool   `json:"apply,omitempty" doc:"Do it, unless there are refusals. Without it, nothing is changed."`
+		Peer              string `json:"peer,omitempty" doc:"URL of the registry to compare with. Default: the one that runs."`
+		AcceptDifferences bool   `json:"accept_differences,omitempty" doc:"Take what differs from it for settled."`
+		Reason            string `json:"reason,omitempty" doc:"Why, for who asks later."`
+	}
+}
+
+func (s *Service) postTakeover(ctx context.Context, in *takeoverInput) (Takeover, error) {
+	if !in.Body.Apply {
+		return s.PlanTakeover(ctx, in.Body.Peer)
+	}
+	return s.TakeOver(ctx, in.Body.Peer, in.Body.Reason, in.Body.AcceptDifferences)
+}
+
+type handbackInput struct{ Body HandbackRequest }
+
+// Handback is the answer of POST handback.
+type Handback struct {
+	Writer  string `json:"writer" doc:"Who writes: weir, other, or empty: weir, where nobody else does."`
+	Aborted int    `json:"aborted" doc:"Records that are written first, for registries that read uncommitted ones."`
+	Done    bool   `json:"done" doc:"No process of weir writes any more."`
+}
+
+func (s *Service) postHandback(ctx context.Context, in *handbackInput) (h Handback, err error) {
+	var t Takeover
+	if _, err := s.describe(&t); err != nil {
+		return h, err
+	}
+	h.Writer, h.Aborted = t.Writer, t.Aborted
+	if !in.Body.Apply {
+		return h, nil
+	}
+	if err := s.HandBack(ctx, in.Body.Reason, in.Body.Forwarded); err != nil {
+		return h, err
+	}
+	h.Writer, h.Done = writerOther, true
+	return h, nil
+}
