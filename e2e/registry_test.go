@@ -428,7 +428,7 @@ func TestRegistryKilled(t *testing.T) {
 	}
 	defer http.DefaultClient.CloseIdleConnections()
 	kafka := kafkatest.Start(t, kafkatest.Brokers(3))
-	config := configure(t, fmt.Sprintf("web: {listen: '127.0.0.1:0'}\nclusters: {main: {bootstrap: [%q]}}\n", kafka.Bootstrap()))
+	config := configure(t, fmt.Sprintf("web: {listen: '127.0.0.1:0'}\nclusters: {main: {bootstrap: [%q, %q, %q]}}\n", kafka.Addr(1), kafka.Addr(2), kafka.Addr(3)))
 	processes := map[string]*process{}
 	r := &registrar{ids: map[string]int{}}
 	begin := func() {
