@@ -466,7 +466,18 @@ func TestRegistryKilled(t *testing.T) {
 	eventually(t, "it goes on", func() bool { return r.answered() >= after+20 })
 	stop()
 	running.Wait()
-	r.judge(t, kafka.Bootstrap(), slices.Collect(maps.Keys(processes)))
+	urls := slices.Collect(maps.Keys(processes))
+	r.judge(t, kafka.Bootstrap(), urls)
+	// Who does not lead hands back all the same, for both.
+	slices.SortFunc(urls, func(a, b string) int { return cmp.Compare(fmt.Sprint(leadsRegistry(t, a)), fmt.Sprint(leadsRegistry(t, b))) })
+	must(t, "schema", "handback", "--registry", urls[0], "--yes")
+	for _, url := range urls {
+		eventually(t, url+" writes no more", func() bool {
+			_, err := (&remote.Client{URL: url}).Register(t.Context(), "late", remote.Schema{Schema: `"int"`}, false, false)
+			return err != nil && strings.Contains(err.Error(), "weir schema takeover")
+		})
+	}
+	r.judge(t, kafka.Bootstrap(), urls)
 }
 
 func (r *registrar) answered() int {

@@ -28,7 +28,7 @@ type History struct {
 	From    string    `json:"from,omitempty"` // address of the client
 	Reason  string    `json:"reason,omitempty"`
 	Source  string    `json:"source,omitempty"`
-	What    string    `json:"what"`              // register, delete, forget, config, mode, clear
+	What    string    `json:"what"`              // register, delete, forget, config, mode, clear, takeover, handback, other-registry
 	Subject string    `json:"subject,omitempty"` // empty: the whole registry
 	Version int       `json:"version,omitempty"`
 	ID      int       `json:"id,omitempty"`

@@ -7,6 +7,18 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
+const (
+	takeoverPath = "/api/v1/registry/takeover"
+	handbackPath = "/api/v1/registry/handback"
+)
+
+// HandbackRequest is what POST handback takes.
+type HandbackRequest struct {
+	Apply     bool   `json:"apply,omitempty" doc:"Do it. Without it, what would be done is shown."`
+	Reason    string `json:"reason,omitempty" doc:"Why, for who asks later."`
+	Forwarded bool   `json:"forwarded,omitempty" doc:"Another process has sent it on: it goes no further."`
+}
+
 func (s *Service) registerTakeover(api huma.API) {
 	register(s, api, http.MethodPost, "registry-takeover", takeoverPath, "What there is to know before weir writes what another registry has written; and, with apply, do it", s.postTakeover)
 	register(s, api, http.MethodPost, "registry-handback", handbackPath, "End weir's writing, so that another registry can begin; without apply, say what would be done", s.postHandback)

@@ -30,7 +30,7 @@ func metric(t *testing.T, s *Service, name string) float64 {
 
 func TestMetrics(t *testing.T) {
 	l := &memLog{records: [][2][]byte{
-		{[]byte(key("proto", 1)), []byte(value("proto", 1, 5, `syntax = "proto3";`, `,"schemaType":"PROTOBUF"`))},
+		{[]byte(key("proto", 1)), []byte(value("proto", 1, 5, `no syntax`, `,"schemaType":"PROTOBUF"`))},
 	}}
 	s := start(t, l)
 	post(s, "/subjects/s/versions", body(`"int"`))

@@ -93,7 +93,10 @@ func TestStand(t *testing.T) {
 
 func TestWriterRecord(t *testing.T) {
 	w := writer{1, writerOther, time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), "host 127.0.0.1:8080", "it was handed back"}
-	r := writerRecord(w)
+	r, row := w.records("handback")[0], w.records("handback")[1]
+	if want := `{"v":1,"at":"2026-11-24T10:00:00Z","from":"host 127.0.0.1:8080","reason":"it was handed back","what":"handback"}`; string(row.Value) != want || row.Topic != historyTopic {
+		t.Errorf("its row of history: %s", row.Value)
+	}
 	if string(r.Key) != `{"registry":"writer"}` || string(r.Value) != `{"v":1,"writer":"other","since":"2026-11-24T10:00:00Z","by":"host 127.0.0.1:8080","why":"it was handed back"}` {
 		t.Errorf("%s %s", r.Key, r.Value)
 	}

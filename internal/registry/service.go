@@ -180,7 +180,7 @@ func (s *Service) Status() Status {
 		Loaded: true, Leads: s.term != nil, Subjects: st.Subjects, Schemas: st.Schemas, HighIDs: s.view.state.HighIDs(), End: s.view.next(),
 		Dropped: st.Dropped, Warnings: st.Warnings, Foreign: st.Foreign, Pending: st.Pending,
 	}
-	if err := s.refusal(); err != nil {
+	if err := cmp.Or(s.refusal(), s.stance.ours); err != nil {
 		status.Refuses = err.Error()
 	}
 	if s.lease != nil {

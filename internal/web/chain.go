@@ -61,8 +61,8 @@ func (s *Server) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	q := request{requestID(r), s.log}
 	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, q)) // a copy; the mux sets its Pattern
-	h := out.Header() // its names are canonical: each request comes by here
-	h[idHeader], h["X-Content-Type-Options"] = []string{q.id}, nosniff
+	h := out.Header()
+	h[idHeader], h["X-Content-Type-Options"] = []string{q.id}, nosniff // both names are canonical
 	w := &writer{ResponseWriter: out, gzip: acceptsGzip(r.Header.Values("Accept-Encoding")), head: r.Method == http.MethodHead}
 	s.metrics.inFlight.Inc()
 	defer func() {

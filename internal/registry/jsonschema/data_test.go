@@ -17,7 +17,7 @@ func compiled(s *Schema) *validator.Schema {
 	return c.compile(s.root)
 }
 
-var pairs = flag.Uint64("pairs", 2000, "random pairs of schemas to try")
+var pairs = flag.Uint64("pairs", 1000, "random pairs of schemas to try")
 
 // If Check says compatible, what the validator takes under the old schema it takes
 // under the new one. The generator makes no defaults, which are an exception. The

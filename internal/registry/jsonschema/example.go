@@ -111,7 +111,13 @@ func sortBySize(values []value) {
 
 // length is about that of v's text.
 func (v *value) length() int {
-	n := 2 + len(v.text)
+	n := len(v.text)
+	switch v.kind {
+	case '{', '[', '"':
+		n += 2
+	case 't', 'f', 'n':
+		n = 4
+	}
 	for i := range v.items {
 		n += 3 + len(v.items[i].name) + v.items[i].length()
 	}

@@ -219,6 +219,9 @@ func hostile() map[string]string {
 }
 
 func TestHostile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes ten seconds of CPU")
+	}
 	for name, text := range hostile() {
 		if len(text) > 1<<20 {
 			t.Errorf("%s: %d bytes", name, len(text))

@@ -83,17 +83,8 @@ func (c *cache) clear() {
 	clear(c.schemas)
 }
 
-// parse parses a content: strictly if it is new, leniently if it is in the topic. What
-// a lenient parse is asked for may soon be asked for strictly, and mostly passes: so
-// that is tried first.
+// parse parses a content: strictly if it is new, leniently if it is in the topic.
 func (s *State) parse(c *content, context string, strict bool) (*parsed, error) {
-	if p, err := s.parseAs(c, context, true); err == nil || strict {
-		return p, err
-	}
-	return s.parseAs(c, context, false)
-}
-
-func (s *State) parseAs(c *content, context string, strict bool) (*parsed, error) {
 	k := parsedKey{kind: c.kind, text: c.text, strict: strict}
 	cacheable := true
 	if len(c.references()) > 0 {

@@ -191,7 +191,10 @@ func (s *State) request(c Register, strict bool) (*content, *parsed, error) {
 		return nil, nil, err
 	}
 	given := newContent(kind, c.Schema, refs, metadata, ruleSet)
-	parsed, err := s.parse(given, context, strict)
+	parsed, err := s.parse(given, context, true) // what is looked for is mostly right, and registered next
+	if err != nil && !strict {
+		parsed, err = s.parse(given, context, false)
+	}
 	if err != nil {
 		return nil, nil, Refuse(CodeSchema, "Invalid schema of type %s: %v", kind, err)
 	}
