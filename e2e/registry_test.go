@@ -469,7 +469,9 @@ func TestRegistryKilled(t *testing.T) {
 	urls := slices.Collect(maps.Keys(processes))
 	r.judge(t, kafka.Bootstrap(), urls)
 	// Who does not lead hands back all the same, for both.
-	slices.SortFunc(urls, func(a, b string) int { return cmp.Compare(fmt.Sprint(leadsRegistry(t, a)), fmt.Sprint(leadsRegistry(t, b))) })
+	slices.SortFunc(urls, func(a, b string) int {
+		return cmp.Compare(fmt.Sprint(leadsRegistry(t, a)), fmt.Sprint(leadsRegistry(t, b)))
+	})
 	must(t, "schema", "handback", "--registry", urls[0], "--yes")
 	for _, url := range urls {
 		eventually(t, url+" writes no more", func() bool {

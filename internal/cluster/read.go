@@ -32,7 +32,8 @@ func (e *GapError) Error() string {
 	return fmt.Sprintf("%s/%d: offset %d is not in the log [%d, %d): %s", e.Topic, e.Partition, e.Offset, e.Start, e.End, what)
 }
 
-const fetchMaxBytes = 16 << 20
+// fetchMaxBytes bounds a fetch as it comes; unpacked it may be ten times as much.
+const fetchMaxBytes = 2 << 20
 
 // ReadOption changes what ReadToEnd and Follow hand over.
 type ReadOption func(*readOptions)
