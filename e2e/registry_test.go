@@ -425,6 +425,7 @@ func TestRegistryKilled(t *testing.T) {
 		if rounds, err = strconv.Atoi(text); err != nil {
 			t.Fatalf("WEIR_ROUNDS: %v", err)
 		}
+		os.Unsetenv("WEIR_ROUNDS") // weir itself refuses variables that it does not know
 	}
 	defer http.DefaultClient.CloseIdleConnections()
 	kafka := kafkatest.Start(t, kafkatest.Brokers(3))

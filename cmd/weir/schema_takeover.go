@@ -60,12 +60,16 @@ Examples:
   weir schema takeover --yes --peer http://registry:8081 --reason "off the old registry"`
 }
 
+// compareTimeout bounds a comparison of two registries, version by version.
+const compareTimeout = 15 * time.Minute
+
 // Run runs the command.
 func (c *schemaTakeoverCmd) Run(ctx context.Context, s *streams) error {
 	client, err := c.client()
 	if err != nil {
 		return err
 	}
+	client.Timeout = compareTimeout
 	body := map[string]any{"apply": c.Yes, "accept_differences": c.AcceptDifferences}
 	for name, value := range map[string]string{"peer": c.Peer, "reason": c.Reason} {
 		if value != "" {

@@ -204,13 +204,12 @@ func settingsOf(a address) (*changeInfo, error) {
 
 // planNotes is what is said beside a plan that comes back.
 type planNotes struct {
-	at       time.Time
-	refusal  string     // why it was not done
-	shown    []stepInfo // what was shown before; the plan has changed since
-	changed  bool
-	reason   string
-	wrongly  string // what was typed instead of the name
-	askAgain bool
+	at      time.Time
+	refusal string     // why it was not done
+	shown   []stepInfo // what was shown before; the plan has changed since
+	changed bool
+	reason  string
+	wrongly string // what was typed instead of the name
 }
 
 type planView struct {

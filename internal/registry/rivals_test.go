@@ -116,9 +116,12 @@ func TestWriterRecord(t *testing.T) {
 		return &fate{record: &kgo.Record{Key: []byte(key), Value: value}, decided: true, committed: committed}
 	}
 	key, value := encodeHigh(".", 7)
-	got, err := lastWriter(writer{}, []*fate{f(writerKey, r.Value, true), f(writerKey, []byte(`{"v":1,"writer":"weir"}`), false), f(string(key), value, true)})
-	if err != nil || got != w {
-		t.Errorf("%+v, %v", got, err)
+	if got := lastWriter(w, []*fate{f(writerKey, []byte("?"), true)}); got.Writer != writerOther || got.Why == w.Why {
+		t.Errorf("what can not be read: %+v", got)
+	}
+	got := lastWriter(writer{}, []*fate{f(writerKey, r.Value, true), f(writerKey, []byte(`{"v":1,"writer":"weir"}`), false), f(string(key), value, true)})
+	if got != w {
+		t.Errorf("%+v", got)
 	}
 }
 

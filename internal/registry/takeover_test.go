@@ -50,8 +50,7 @@ type rival struct {
 	cl  *kgo.Client
 	url string
 
-	member string
-	leave  func()
+	leave func()
 }
 
 func newRival(t *testing.T, c *cluster.Cluster) *rival {
@@ -215,6 +214,11 @@ func TestTakeover(t *testing.T) {
 		if got := second.post(t, "d", `"float"`); got.status != 200 || got.ID != 4 {
 			t.Errorf("by way of the second: %+v", got)
 		}
+		comesBack(t, other, p)
+		waitUntil(t, "one leads", func() bool { return p.Status().Leads || second.Status().Leads })
+		if second.Status().Leads {
+			p, second = second, p
+		}
 		handBack(t, c, p, second)
 		back(t, c, other, p, second)
 	})
@@ -246,6 +250,28 @@ func takeOver(t *testing.T, p *process, other *rival) {
 	}
 }
 
+// comesBack has the other registry run again while weir leads: weir makes way, and
+// has to be told again.
+func comesBack(t *testing.T, other *rival, p *process) {
+	t.Helper()
+	if err := other.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other.join(withTimeout(t))
+	waitUntil(t, "weir makes way", func() bool { return len(p.members()) == 1 && !p.Status().Leads })
+	if got := p.post(t, "e", `{"type":"array","items":"int"}`); got.status != 200 || got.ID != 5 {
+		t.Errorf("forwarded: %+v", got)
+	}
+	if why := p.Status().Refuses; !strings.Contains(why, other.url) {
+		t.Errorf("the status says: %q", why)
+	}
+	other.leave()
+	waitUntil(t, "it is gone again", func() bool { return len(p.members()) == 0 })
+	if plan, err := p.TakeOver(withTimeout(t), other.url, "", false); err != nil || !plan.Done {
+		t.Fatalf("taken over again: %+v, %v", plan, err)
+	}
+}
+
 // handBack hands back behind a write that was aborted.
 func handBack(t *testing.T, c *cluster.Cluster, p, second *process) {
 	t.Helper()
@@ -267,7 +293,7 @@ func handBack(t *testing.T, c *cluster.Cluster, p, second *process) {
 	judge(t, c)
 	for _, p := range []*process{p, second} {
 		waitUntil(t, p.on.Holder+" writes no more", func() bool {
-			got := p.post(t, "e", `"double"`)
+			got := p.post(t, "late2", `"double"`)
 			return got.Code == state.CodeNoLeader && strings.Contains(got.body, "a test")
 		})
 	}
@@ -286,11 +312,11 @@ func back(t *testing.T, c *cluster.Cluster, other *rival, processes ...*process)
 	other.post("f", `"boolean"`)
 	for i, p := range processes {
 		waitUntil(t, "the other one is seen", func() bool { return len(p.members()) == 1 })
-		if got := p.post(t, fmt.Sprint("g", i), `"double"`); got.status != 200 || got.ID != 6 {
+		if got := p.post(t, fmt.Sprint("g", i), `"double"`); got.status != 200 || got.ID != 7 {
 			t.Errorf("forwarded: %+v", got)
 		}
 	}
-	if r := judge(t, c); r.Subjects != 9 {
+	if r := judge(t, c); r.Subjects != 10 {
 		t.Errorf("%+v", r)
 	}
 }

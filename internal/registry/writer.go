@@ -45,13 +45,15 @@ type stance struct {
 	rivals rivals
 	ours   error // nil: weir may write
 
-	next cluster.Offsets // of the looking goroutine: what it has read of the state topic
+	// Of the looking goroutine: what it has read of the state topic, and made of it.
+	next cluster.Offsets
+	read writer
 	undecided
 }
 
 // contend contends for the lease while weir may write.
 func (s *Service) contend(ctx context.Context, client *kgo.Client, lead func(context.Context, *lease.Writer) error) error {
-	s.stance.next, s.stance.undecided = nil, undecided{open: map[int64][]*fate{}}
+	s.stance.next, s.stance.read, s.stance.undecided = nil, writer{}, undecided{open: map[int64][]*fate{}}
 	for {
 		if !s.awaitOurs(ctx, client, true) {
 			return nil
@@ -116,11 +118,10 @@ func (s *Service) findWriter(ctx context.Context, client *kgo.Client) error {
 		return err
 	}
 	s.mu.RLock()
-	first := !s.stance.looked
-	s.mu.RUnlock()
-	if !r.settled && !first {
-		return nil // it was known before
+	if !r.settled && s.stance.looked {
+		r = s.stance.rivals // those of before the election
 	}
+	s.mu.RUnlock()
 	seen, ours := stand(s.cfg.Takeover, w, r)
 	if seen {
 		w = s.writes(writerOther, "it was seen at "+r.leader)
@@ -148,9 +149,6 @@ func (s *Service) setStance(w writer, r rivals, ours error) {
 
 // readWriter reads on in the state topic. It belongs to the looking goroutine.
 func (s *Service) readWriter(ctx context.Context) (writer, error) {
-	s.mu.RLock()
-	w := s.stance.writer
-	s.mu.RUnlock()
 	next, err := s.on.Cluster.ReadToEnd(ctx, stateTopic, s.stance.next, func(r *kgo.Record) error {
 		s.stance.add(r)
 		return nil
@@ -158,25 +156,26 @@ func (s *Service) readWriter(ctx context.Context) (writer, error) {
 	if gap := (*cluster.GapError)(nil); errors.As(err, &gap) {
 		s.stance.next = nil // it was compacted meanwhile: from its start, next time
 	}
-	if err != nil {
-		return w, err
+	s.stance.read = lastWriter(s.stance.read, s.stance.pop())
+	if err == nil {
+		s.stance.next = next
 	}
-	s.stance.next = next
-	return lastWriter(w, s.stance.pop())
+	return s.stance.read, err
 }
 
-// lastWriter is the writer after some records.
-func lastWriter(w writer, decided []*fate) (writer, error) {
+// lastWriter is the writer after some records. Where we can not read who it is, it is
+// not us.
+func lastWriter(w writer, decided []*fate) writer {
 	for _, f := range decided {
 		if !f.committed || string(f.record.Key) != writerKey {
 			continue
 		}
 		var err error
 		if w, err = decodeWriter(f.record.Value); err != nil {
-			return w, fmt.Errorf("%s/0 offset %d: %w", stateTopic, f.record.Offset, err)
+			w = writer{Writer: writerOther, Since: f.record.Timestamp, Why: fmt.Sprintf("%s/0 offset %d: %v", stateTopic, f.record.Offset, err)}
 		}
 	}
-	return w, nil
+	return w
 }
 
 // writes names a writer from now on.
@@ -223,10 +222,10 @@ func (s *Service) findRivals(ctx context.Context, client *kgo.Client) (r rivals,
 func (s *Service) mayLead(ctx context.Context) error {
 	w := writer{}
 	u := undecided{open: map[int64][]*fate{}}
-	_, err := s.on.Cluster.ReadToEnd(ctx, stateTopic, nil, func(r *kgo.Record) (err error) {
+	_, err := s.on.Cluster.ReadToEnd(ctx, stateTopic, nil, func(r *kgo.Record) error {
 		u.add(r)
-		w, err = lastWriter(w, u.pop())
-		return err
+		w = lastWriter(w, u.pop())
+		return nil
 	}, cluster.KeepControl())
 	if err != nil {
 		return err

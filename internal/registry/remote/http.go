@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,9 @@ import (
 type Client struct {
 	URL    string // such as http://127.0.0.1:8080, with user:password@ if it wants them
 	Reason string // why changes are made; weir's registry keeps it
+	// Timeout bounds a request. Default a minute: longer than any registry waits for
+	// its log.
+	Timeout time.Duration
 }
 
 // Error is a refusal.
@@ -63,7 +67,6 @@ func missing(err error) bool {
 
 const (
 	mediaType = "application/vnd.schemaregistry.v1+json"
-	timeout   = time.Minute // longer than any registry waits for its log
 	maxReply  = 64 << 20
 )
 
@@ -80,7 +83,7 @@ func (c *Client) Do(ctx context.Context, method, path string, query url.Values, 
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.Timeout, time.Minute))
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.URL, "/")+path, bytes.NewReader(text))
 	if err != nil {

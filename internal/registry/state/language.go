@@ -152,7 +152,7 @@ func (r *resolver) list(refs []wire.SchemaReference, context string) ([]schema.R
 		u := use{inContext(ref.Subject, context), ref.Version}
 		v := r.s.find(u)
 		if v == nil {
-			return nil, fmt.Errorf("No schema reference found for subject \"%s\" and version %d", ref.Subject, ref.Version)
+			return nil, fmt.Errorf("no schema reference found for subject \"%s\" and version %d", ref.Subject, ref.Version)
 		}
 		inner, known := r.done[u]
 		switch {

@@ -195,7 +195,7 @@ func TestReferenceLimits(t *testing.T) {
 	}
 	f("", ref("tower", maxReferences))
 	f("more than 1000", ref("tower", maxReferences+1))
-	f("No schema reference found for subject \"x\" and version 7", ref("x", 7))
+	f("no schema reference found for subject \"x\" and version 7", ref("x", 7))
 }
 
 // References are meant in the context of the schema that has them.
