@@ -77,7 +77,7 @@ var only = map[string][]string{
 var pure = []string{
 	"internal/audit/judge.go", "internal/audit/ledger.go", "internal/audit/evaluate.go", "internal/mirror/inflight.go",
 	"internal/cluster/snapshot.go", "internal/table/fold.go",
-	"internal/registry/view.go", "client/count.go", "internal/fleet/plan.go", "internal/fleet/plan_config.go", "internal/fleet/plan_group.go",
+	"internal/registry/view.go", "internal/registry/rivals.go", "internal/registry/desired/plan.go", "client/count.go", "internal/fleet/plan.go", "internal/fleet/plan_config.go", "internal/fleet/plan_group.go",
 	"internal/fleet/list.go", "internal/fleet/command.go", "internal/fleet/view.go", "internal/fleet/health.go", "internal/actions/record.go", "internal/lease/committed.go",
 	"internal/records/plan.go", "internal/records/cursor.go", "internal/records/merge.go", "internal/records/filter.go",
 	"internal/records/own.go", "internal/console/state.go",
@@ -87,6 +87,7 @@ var pure = []string{
 // pureDirs are packages whose every file is pure.
 var pureDirs = []string{
 	"internal/registry/schema", "internal/registry/avroschema", "internal/registry/jsonschema", "internal/registry/protoschema", "internal/registry/state",
+	"internal/registry/verify",
 }
 
 // calls says which functions may be called in which packages only.

@@ -39,6 +39,12 @@
 // its path. Properties that newer registries added to the answer of a registration go
 // to clients that say that they bear them (Confluent-Accept-Unknown-Properties).
 //
+// Another registry that runs on the topic is seen as a member of its Kafka group
+// (rivals.go, writer.go). While it writes, or until a takeover says otherwise, no process
+// of weir contends for the lease: all serve reads, and forward changes to it. A takeover
+// compares what both serve and repairs the keys before the first change; a handback sets
+// right what readers of uncommitted records have seen, and stops.
+//
 // # Guarantee
 //
 //   - A change that was answered is in the topic, committed, and is served by the
