@@ -114,7 +114,10 @@ func (m *Mirror) Run(ctx context.Context) error {
 // lead copies until ctx ends: with Run, or with the lease.
 func (m *Mirror) lead(ctx context.Context, w *lease.Writer) error {
 	largest, err := m.largestBatch(ctx)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err != nil:
 		return err
 	}
 	target, err := m.to.Client(
@@ -127,7 +130,10 @@ func (m *Mirror) lead(ctx context.Context, w *lease.Writer) error {
 	}
 	defer target.Close()
 	offsets, err := m.resume(ctx, w, target)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil: // nothing is under way yet
+		return nil
+	case err != nil:
 		return err
 	}
 	source, err := m.from.Client(
