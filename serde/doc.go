@@ -26,7 +26,8 @@
 // of their references; and files in a directory, which processes share. It asks
 // once however many goroutines wait for the same thing. A file about a GUID is as
 // good as the registry, for a GUID is a hash; one about an id is believed only while
-// the registry does not answer, for another may have been set up at its address.
+// the registry does not answer, for another may have been set up at its address; what
+// was believed then stays in memory.
 //
 // # Guarantee
 //

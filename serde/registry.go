@@ -227,7 +227,8 @@ func (r *Registry) once(ctx context.Context, key string, fn func(context.Context
 
 // fetch finds out what an id means. A GUID is a hash of the schema, so that a file
 // about it is right; a number means what the registry at the address says, which
-// may have been set up anew: the file is believed only while it is away.
+// may have been set up anew: the file is believed only while it is away, and then by
+// this Registry as long as it keeps the schema.
 func (r *Registry) fetch(ctx context.Context, id SchemaID) (Schema, error) {
 	if s, ok := r.schemas.get(id); ok {
 		return s, nil

@@ -69,7 +69,7 @@ func (c *actionsCmd) Run(ctx context.Context, s *streams) error {
 		if note == "" {
 			note = e.Reason
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.At.Format(time.DateTime), e.Actor, e.Via, e.Kind, e.Action.Cluster, e.Target, e.State, note)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.At.Format(time.DateTime), printable(e.Actor), e.Via, e.Kind, e.Action.Cluster, printable(e.Target), e.State, printable(note))
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -89,7 +89,7 @@ func printConfigs(s *streams, configs []fleet.ConfigRow) error {
 				value = "(hidden)"
 			}
 			if c.IsDefault == byDefault {
-				fmt.Fprintf(t, "%s\t%s\t%s\n", c.Name, value, c.Source)
+				fmt.Fprintf(t, "%s\t%s\t%s\n", c.Name, printable(value), c.Source)
 			}
 		}
 	}

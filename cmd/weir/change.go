@@ -77,7 +77,7 @@ func printPlan(s *streams, p *fleet.Plan) error {
 	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ON\tWHAT\tBEFORE\tAFTER\tNOTE")
 	for _, step := range p.Steps {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", step.On, step.What, step.Before, step.After, step.Note)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", printable(step.On), step.What, printable(step.Before), printable(step.After), step.Note)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -91,7 +91,7 @@ func printPlan(s *streams, p *fleet.Plan) error {
 
 func warn(out io.Writer, p *fleet.Plan) {
 	for _, w := range p.Warnings {
-		fmt.Fprintf(out, "take care: %s\n", w)
+		fmt.Fprintf(out, "take care: %s\n", printable(w))
 	}
 }
 

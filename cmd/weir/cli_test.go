@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weirhq/weir/internal/fleet"
 )
 
 func TestParsePoint(t *testing.T) {
@@ -122,6 +124,20 @@ func TestRecordPrinter(t *testing.T) {
 	}
 }
 
+// A table of a large topic is printed as it comes, not held.
+func TestTableIsNotHeld(t *testing.T) {
+	var b bytes.Buffer
+	p := newRecordPrinter("table", &b)
+	for range 3 * tableRows {
+		if err := p.print(&kgo.Record{Value: make([]byte, 100)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if lines := bytes.Count(b.Bytes(), []byte("\n")); lines < 2*tableRows {
+		t.Errorf("%d lines were printed before the end", lines)
+	}
+}
+
 func TestWords(t *testing.T) {
 	f := func(got, want string) {
 		t.Helper()
@@ -140,4 +156,20 @@ func TestWords(t *testing.T) {
 	f(cellOf(nil), "null")
 	f(cellOf([]byte("a\tb\"")), `a\tb\"`)
 	f(cellOf([]byte(strings.Repeat("é", 200))), strings.Repeat("é", widestCell-1)+"…")
+}
+
+// What others have named does not reach the terminal as it is.
+func TestPlanOfHostileNames(t *testing.T) {
+	var out strings.Builder
+	err := printPlan(&streams{out: &out}, &fleet.Plan{
+		Steps:    []fleet.Step{{On: "a\x1b]0;b\a\nc", What: "offset", Before: "\u202e1", After: "2\t3"}},
+		Warnings: []string{"group \x1b[2J has members"},
+	})
+	want := `ON              WHAT    BEFORE   AFTER  NOTE
+a\x1b]0;b\a\nc  offset  \u202e1  2\t3   
+take care: group \x1b[2J has members
+`
+	if diff := cmp.Diff(want, out.String()); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
 }

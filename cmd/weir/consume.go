@@ -174,8 +174,12 @@ func (p point) offsets(ctx context.Context, c *cluster.Cluster, topic string) (c
 type recordPrinter struct {
 	out   *bufio.Writer
 	table *tabwriter.Writer
+	rows  int // in the table that are not printed yet
 	json  *json.Encoder
 }
+
+// tableRows is how many rows are held to find the widths of their columns.
+const tableRows = 1000
 
 func newRecordPrinter(format string, w io.Writer) *recordPrinter {
 	p := &recordPrinter{out: bufio.NewWriterSize(w, 1<<16)}
@@ -221,6 +225,9 @@ func (p *recordPrinter) print(r *kgo.Record) error {
 		return p.json.Encode(asJSON(r))
 	case p.table != nil:
 		_, err := fmt.Fprintf(p.table, "%d\t%d\t%s\t%s\t%s\n", r.Partition, r.Offset, r.Timestamp.UTC().Format("2006-01-02 15:04:05.000"), cellOf(r.Key), cellOf(r.Value))
+		if p.rows++; err == nil && p.rows == tableRows {
+			p.rows, err = 0, p.table.Flush()
+		}
 		return err
 	}
 	p.out.Write(r.Value)

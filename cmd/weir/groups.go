@@ -67,7 +67,7 @@ func (c *groupsListCmd) Run(ctx context.Context, s *streams) error {
 	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "GROUP\tSTATE\tTYPE\tMEMBERS\tTOPICS\tPARTITIONS\tLAG\tPROBLEM")
 	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\n", r.Group, r.State, r.Type, r.Members, r.Topics, r.Partitions, r.Lag, r.Error)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\n", printable(r.Group), r.State, r.Type, r.Members, r.Topics, r.Partitions, r.Lag, printable(r.Error))
 	}
 	return t.Flush()
 }
@@ -105,11 +105,11 @@ func (c *groupsDescribeCmd) Run(ctx context.Context, s *streams) error {
 	if c.Output == "json" {
 		return json.NewEncoder(s.out).Encode(fleet.GroupAnswer{GroupRow: row, Members: members, Rows: rows, Listed: fleet.Listed{Total: len(rows), Problems: []string{}}})
 	}
-	fmt.Fprintf(s.out, "%s (%s, %s), %d members, %d records behind\n", row.Group, row.Type, row.State, row.Members, row.Lag)
+	fmt.Fprintf(s.out, "%s (%s, %s), %d members, %d records behind\n", printable(row.Group), row.Type, row.State, row.Members, row.Lag)
 	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "PARTITION\tOFFSET\tSTART\tEND\tLAG\tBEHIND\tMEMBER\tHOST\tPROBLEM")
 	for _, r := range rows {
-		fmt.Fprintf(t, "%s/%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", r.Topic, r.Partition, r.Committed, r.Start, r.End, r.Lag, behind(r.TimeLag), r.Client, r.Host, r.Error)
+		fmt.Fprintf(t, "%s/%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", r.Topic, r.Partition, r.Committed, r.Start, r.End, r.Lag, behind(r.TimeLag), printable(r.Client), printable(r.Host), r.Error)
 	}
 	return t.Flush()
 }

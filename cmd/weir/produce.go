@@ -57,7 +57,7 @@ func (c *produceCmd) Run(ctx context.Context, s *streams) error {
 	if err := lines.look(); err != nil { // before a topic is made for it
 		return err
 	}
-	if err := ensure(ctx, s, cl, c.Topic, embedded || c.Create); err != nil {
+	if err := c.ensure(ctx, s, cl, c.Topic, embedded || c.Create); err != nil {
 		return err
 	}
 	// It logs only that reports to audit fail, as all do where no weir runs; of the last one it returns the error.

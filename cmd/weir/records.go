@@ -349,11 +349,19 @@ func shownCell(f records.Field) string {
 		b.WriteString("0x")
 	}
 	n := 0
-	for _, r := range f.Text {
+	for i := range f.Text {
 		if n++; n >= widestCell {
-			b.WriteRune('…')
-			break
+			return b.String() + printable(f.Text[:i]) + "…"
 		}
+	}
+	return b.String() + printable(f.Text)
+}
+
+// printable shows a text that others have chosen on one line, in one cell, without
+// what a terminal would obey.
+func printable(text string) string {
+	var b strings.Builder
+	for _, r := range text {
 		if unicode.IsPrint(r) {
 			b.WriteRune(r)
 		} else {

@@ -77,21 +77,31 @@ func readExport(in io.Reader) (s remote.Snapshot, err error) {
 	return s, lines.Err()
 }
 
-// importPlan is what an import has to do.
+// importPlan is what an import has to do. A subject in mode IMPORT is one that an
+// import which broke off has left: that one is seen through. So its mode goes last,
+// behind the deletions.
 type importPlan struct {
-	subjects []string // that get versions
+	subjects []string // that get versions, or are left in mode IMPORT
 	versions []remote.Schema
+	deleted  []remote.Schema // softly, in the order of versions
 	settings []remote.Setting
 	there    int
 }
 
 // planImport compares an export with what a registry has.
 func planImport(ctx context.Context, client *remote.Client, want remote.Snapshot) (p importPlan, err error) {
-	have := map[string][]remote.Schema{}
+	have, unfinished := map[string][]remote.Schema{}, map[string]bool{}
 	for _, v := range referencesFirst(want.Versions) {
 		if _, asked := have[v.Subject]; !asked {
 			if have[v.Subject], err = client.All(ctx, v.Subject); err != nil {
 				return p, err
+			}
+			mode, err := client.Mode(ctx, v.Subject)
+			if err != nil {
+				return p, err
+			}
+			if unfinished[v.Subject] = mode == "IMPORT"; mode == "IMPORT" {
+				p.subjects = append(p.subjects, v.Subject)
 			}
 		}
 		i := slices.IndexFunc(have[v.Subject], func(h remote.Schema) bool { return h.Version == v.Version })
@@ -100,10 +110,16 @@ func planImport(ctx context.Context, client *remote.Client, want remote.Snapshot
 			if !slices.Contains(p.subjects, v.Subject) {
 				p.subjects = append(p.subjects, v.Subject)
 			}
+			if v.Deleted {
+				p.deleted = append(p.deleted, v)
+			}
 			continue
 		}
 		if h := have[v.Subject][i]; h.ID != v.ID || h.Schema != v.Schema {
 			return p, fmt.Errorf("version %d of %s is there with id %d, and is another one; nothing was changed", v.Version, v.Subject, h.ID)
+		}
+		if v.Deleted && !have[v.Subject][i].Deleted && unfinished[v.Subject] {
+			p.deleted = append(p.deleted, v)
 		}
 		p.there++
 	}
@@ -126,17 +142,14 @@ func (p importPlan) do(ctx context.Context, client *remote.Client) error {
 			return fmt.Errorf("registering version %d of %s: %w; the same import again goes on", v.Version, v.Subject, err)
 		}
 	}
-	for _, subject := range p.subjects {
-		if err := client.DeleteMode(ctx, subject); err != nil {
-			return fmt.Errorf("unsetting mode IMPORT of %s: %w", subject, err)
+	for _, v := range slices.Backward(p.deleted) { // what refers to others goes before them
+		if err := client.DeleteVersion(ctx, v.Subject, v.Version, false); err != nil {
+			return fmt.Errorf("deleting version %d of %s: %w; the same import again goes on", v.Version, v.Subject, err)
 		}
 	}
-	for _, v := range slices.Backward(p.versions) { // what refers to others goes before them
-		if !v.Deleted {
-			continue
-		}
-		if err := client.DeleteVersion(ctx, v.Subject, v.Version, false); err != nil {
-			return fmt.Errorf("deleting version %d of %s: %w", v.Version, v.Subject, err)
+	for _, subject := range p.subjects { // with its last live version it is gone already
+		if err := client.DeleteMode(ctx, subject); err != nil && !remote.Is(err, remote.NoSubject, remote.NoMode) {
+			return fmt.Errorf("unsetting mode IMPORT of %s: %w", subject, err)
 		}
 	}
 	return p.set(ctx, client)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/weirhq/weir/internal/cluster"
+	"github.com/weirhq/weir/internal/fleet"
 )
 
 // target says which cluster a command works on.
@@ -74,8 +75,9 @@ func (t *target) find() (cfg cluster.Config, embedded bool, err error) {
 // without being told.
 const newTopicPartitions = 4
 
-// ensure makes a missing topic where that is allowed, and says so.
-func ensure(ctx context.Context, s *streams, c *cluster.Cluster, topic string, may bool) error {
+// ensure makes a missing topic where that is allowed, as the change that it is, and
+// says so.
+func (t *target) ensure(ctx context.Context, s *streams, c *cluster.Cluster, topic string, may bool) error {
 	_, err := c.Topic(ctx, topic)
 	if !errors.Is(err, cluster.ErrNoTopic) {
 		return err
@@ -83,9 +85,23 @@ func ensure(ctx context.Context, s *streams, c *cluster.Cluster, topic string, m
 	if !may {
 		return fmt.Errorf("%w; --create makes it with %d partitions, weir topics create with as many as you say", err, newTopicPartitions)
 	}
-	if _, _, err := c.EnsureTopic(ctx, cluster.Topic{Name: topic, Partitions: newTopicPartitions}); err != nil {
+	op, done, err := t.operator(ctx)
+	if err != nil {
 		return err
 	}
+	defer done()
+	plan, err := op.Plan(ctx, fleet.Change{Kind: fleet.TopicCreate, Topic: topic, Partitions: newTopicPartitions, Reason: "records are sent to it"})
+	if err != nil {
+		return err
+	}
+	result, err := apply(ctx, op, plan)
+	if err != nil {
+		if _, missing := c.Topic(ctx, topic); missing == nil {
+			return nil // another was faster
+		}
+		return err
+	}
+	tell(s, &result)
 	fmt.Fprintf(s.err, "created topic %s with %d partitions\n", topic, newTopicPartitions)
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -32,28 +31,22 @@ type List struct {
 
 type listOutput struct{ Body List }
 
-// Register adds the log's operation to the API.
+// Register adds the log's operations to the API.
 func (l *Log) Register(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "actions", Method: http.MethodGet, Path: "/api/v1/actions",
 		Summary: "Every change that was asked for through weir", Tags: []string{"actions"},
 	}, l.get)
+	huma.Register(api, huma.Operation{
+		OperationID: "actions-events", Method: http.MethodGet, Path: "/api/v1/actions/events",
+		Summary: "Every change as an event, the newest first", Tags: []string{"actions"},
+	}, l.getEvents)
 }
 
 func (l *Log) get(_ context.Context, in *listInput) (*listOutput, error) {
 	f := Filter{Actor: in.Actor, Kind: in.Kind, Cluster: in.Cluster, Target: in.Target, State: in.State, Limit: in.Limit}
-	for field, given := range map[string]struct {
-		text string
-		into *time.Time
-	}{"from": {in.From, &f.From}, "to": {in.To, &f.To}} {
-		if given.text == "" {
-			continue
-		}
-		at, err := time.Parse(time.RFC3339, given.text)
-		if err != nil {
-			return nil, web.BadRequest(field, fmt.Sprintf("%q is not a time", given.text), "write it like 2026-11-24T10:00:00Z")
-		}
-		*given.into = at
+	if err := f.between(in.From, in.To); err != nil {
+		return nil, err
 	}
 	if key, err := web.DecodeCursor(in.Cursor); err != nil {
 		return nil, badCursor()

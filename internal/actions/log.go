@@ -71,6 +71,8 @@ func New(cfg Config, c *cluster.Cluster) (*Log, error) {
 	}
 	client, err := c.Client(
 		kgo.DefaultProduceTopic(TopicName),
+		// Also where somebody has made the topic with more partitions.
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerLinger(0),
 		kgo.ProducerBatchCompression(kgo.NoCompression()),

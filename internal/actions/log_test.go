@@ -95,6 +95,27 @@ func TestDo(t *testing.T) {
 	})
 }
 
+// Somebody gives the topic more partitions: the log stays in its first one.
+func TestMorePartitions(t *testing.T) {
+	c := connect(t, brokertest.New(t).Addr())
+	nothing := func(context.Context) error { return nil }
+	before := open(t, c, Config{})
+	if err := before.Do(t.Context(), Action{Kind: "k"}, nothing); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetPartitions(t.Context(), TopicName, 5, false); err != nil {
+		t.Fatal(err)
+	}
+	after := open(t, c, Config{}) // the same writer, but its client knows of the new ones
+	after.writer, after.n, after.prev = before.writer, before.n, before.prev
+	for range 5 {
+		if err := after.Do(t.Context(), Action{Kind: "k"}, nothing); err != nil {
+			t.Fatal(err)
+		}
+	}
+	verify(t, c, 12, 1)
+}
+
 // What others write shows without being asked for.
 func TestRunFollows(t *testing.T) {
 	c := connect(t, brokertest.New(t).Addr())

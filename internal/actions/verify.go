@@ -29,7 +29,7 @@ func Verify(ctx context.Context, c *cluster.Cluster) (Verification, error) {
 	starts, err := c.StartOffsets(ctx, TopicName)
 	if err == nil {
 		v.begin(starts[0])
-		_, err = c.ReadToEnd(ctx, TopicName, starts, func(r *kgo.Record) error {
+		_, err = c.ReadToEnd(ctx, TopicName, cluster.Offsets{0: starts[0]}, func(r *kgo.Record) error {
 			v.add(r.Offset, r.Value)
 			return nil
 		})

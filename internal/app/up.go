@@ -21,17 +21,15 @@ func (a *App) kafka(name string) string {
 // Greet prints where everything is and what to try next.
 func (a *App) Greet(out io.Writer) {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	embedded := false
 	for _, name := range a.Clusters() {
 		fmt.Fprintf(t, "%s\t%s\n", name, a.kafka(name))
-		if c := a.cfg.Clusters[name]; c.Embedded != nil {
-			embedded = true
-			fmt.Fprintf(t, "\tdata in %s\n", a.cfg.dir(name))
-		}
 	}
 	fmt.Fprintf(t, "web\t%s\n", a.URL())
+	for name := range sorted(a.engines) {
+		fmt.Fprintf(t, "data\t%s\n", a.cfg.dir(name))
+	}
 	t.Flush()
-	if embedded {
+	if len(a.engines) > 0 {
 		fmt.Fprint(out, "The embedded engine is made for trying out: a crash while it compacts, or a loss of power, may lose data.\n")
 	}
 	addrs, _ := a.Bootstrap(a.cfg.Home)

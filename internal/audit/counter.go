@@ -58,7 +58,8 @@ func (s *Service) lead(ctx context.Context, w *lease.Writer) error {
 }
 
 // count counts a topic at a tier from where the ledger has it, and does so again
-// when a row was refused: somebody else has written one, and it was accepted first.
+// when a row was refused: somebody else has written one, and it was accepted first;
+// or when the topic has more partitions than before.
 func (s *Service) count(ctx context.Context, w *lease.Writer, topic string, c *cluster.Cluster) error {
 	for {
 		info, err := c.Topic(ctx, topic)
@@ -77,19 +78,23 @@ func (s *Service) count(ctx context.Context, w *lease.Writer, topic string, c *c
 				return s.refused[at] != before
 			},
 		}
-		if err := n.run(ctx, info, from); !errors.Is(err, errRefused) {
+		err = n.run(ctx, info, from)
+		if !errors.Is(err, errRefused) && !errors.Is(err, errGrown) {
 			return err
 		}
-		s.cfg.Log.Warn("a row of counts was out of place; counting again from where the last good one ends", "tier", c.Name, "topic", topic)
+		s.cfg.Log.Warn("counting again from where the last good row ends", "tier", c.Name, "topic", topic, "why", err)
 		if err := s.catchUp(ctx); err != nil {
 			return ignoreEnd(ctx, err)
 		}
 	}
 }
 
-var errRefused = errors.New("a row of counts was refused")
+var (
+	errRefused = errors.New("a row of counts was out of place")
+	errGrown   = errors.New("the topic has more partitions now")
+)
 
-// run counts from the given offsets until ctx ends, or with errRefused. What is
+// run counts from the given offsets until ctx ends, or with errRefused or errGrown. What is
 // counted and not yet written then is counted again at the next start.
 func (c *counter) run(ctx context.Context, info cluster.TopicInfo, from cluster.Offsets) error {
 	offsets, err := c.start(ctx, info, from)
@@ -131,6 +136,9 @@ func (c *counter) run(ctx context.Context, info cluster.TopicInfo, from cluster.
 		}
 		if err := c.write(ctx); err != nil {
 			return ignoreEnd(ctx, err)
+		}
+		if now, err := c.cluster.Topic(ctx, c.topic); err == nil && now.Partitions > info.Partitions {
+			return errGrown
 		}
 		due = time.Now().Add(c.interval)
 	}

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -85,5 +86,60 @@ func TestCounterSplitsRows(t *testing.T) {
 	}
 	if seen != records || parts < 3 {
 		t.Errorf("%d records in %d parts, want %d in at least 3", seen, parts, records)
+	}
+}
+
+// A topic gets more partitions while it is counted: what is in the new ones counts
+// too, once.
+func TestTopicGrows(t *testing.T) {
+	ctx := t.Context()
+	c, err := cluster.Connect(ctx, cluster.Config{Name: "local", Bootstrap: []string{brokertest.New(t).Addr()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	for _, topic := range []cluster.Topic{{Name: "grown", Partitions: 1, Configs: cluster.Kept()}, CountsTopic(), ReportsTopic()} {
+		if _, _, err := c.EnsureTopic(ctx, topic); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := New(Config{Window: serviceWindow, ReportInterval: 50 * time.Millisecond, Routes: []Route{{Topic: "grown", Tiers: []Tier{{Cluster: c}}}}, Holder: "one"}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	running(t, "audit", func(ctx context.Context) error { return s.Run(ctx, func() {}) })
+	send := func(partition int32) {
+		t.Helper()
+		producer, err := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner())) // each knows of all partitions
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer producer.Close()
+		if err := producer.ProduceSync(ctx, &kgo.Record{Topic: "grown", Partition: partition, Timestamp: serviceStart}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	counts := func(want uint64) {
+		t.Helper()
+		eventually(t, func() string {
+			windows, _, _ := s.Windows("grown", time.Time{}, time.Time{})
+			if len(windows) == 1 && windows[0].Counts["local"] == want {
+				return ""
+			}
+			return fmt.Sprintf("%+v, want %d records", windows, want)
+		})
+	}
+	send(0)
+	counts(1)
+	if err := c.SetPartitions(ctx, "grown", 3, false); err != nil {
+		t.Fatal(err)
+	}
+	send(1)
+	send(2)
+	counts(3)
+	send(0)
+	counts(4)
+	if n := s.outOfPlace(); n != 0 {
+		t.Errorf("%d rows out of place", n)
 	}
 }

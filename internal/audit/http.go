@@ -81,6 +81,10 @@ func (s *Service) Register(api huma.API) {
 		OperationID: "audit-window", Method: http.MethodGet, Path: "/api/v1/audit/topics/{topic}/windows/{start}",
 		Summary: "One window of a topic", Tags: []string{"audit"},
 	}, s.getWindow)
+	huma.Register(api, huma.Operation{
+		OperationID: "audit-events", Method: http.MethodGet, Path: "/api/v1/audit/events",
+		Summary: "The windows that are lost, duplicated, unknown or late, the newest first", Tags: []string{"audit"},
+	}, s.listEvents)
 }
 
 func (s *Service) listTopics(context.Context, *struct{}) (*body[TopicList], error) {

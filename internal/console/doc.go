@@ -27,6 +27,10 @@
 // it to the browser and to the checker of accessibility. What a form sends goes into
 // forms.
 //
+// What happened is one list over all systems (view_events.go): each may serve its
+// events, one that does not is not missed, and one that fails is named. The overview
+// and a cluster's page draw them on an axis of time.
+//
 // What changes a cluster has two steps. The address of a form says what is wanted,
 // and its page (view_plan.go) shows what the API would do: that is a GET, and can be
 // sent to a colleague. The confirmation (change.go) is a POST with the hash of what

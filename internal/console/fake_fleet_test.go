@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // fakeFleet answers as the API of clusters does, from values that a test sets.
@@ -20,6 +21,7 @@ type fakeFleet struct {
 	age       int64 // ms
 	producers int
 	members   int
+	events    map[string]eventList // by system; one that is not in it answers 404
 }
 
 // fleetOf is a cluster of three brokers with n topics and n groups; one broker is
@@ -51,12 +53,34 @@ func fleetOf(n int) fakeFleet {
 		c.Reasons = []string{"broker 3 is down", "1 partition has no leader"}
 	}
 	f.clusters = []clusterRow{c}
+	f.events = eventsOf(n, time.Now())
 	f.configs = []configRow{
 		{Name: "min.insync.replicas", Value: "2", Source: "topic", Documentation: "How many replicas must acknowledge a write with acks=all."},
 		{Name: "retention.ms", Value: "604800000", Source: "default", IsDefault: true, Documentation: "How long a log segment is kept before it is deleted, where cleanup.policy has delete in it."},
 		{Name: "ssl.keystore.password", Source: "broker", Sensitive: true, ReadOnly: true},
 	}
 	return f
+}
+
+// eventsOf is n minutes of events until now, of each severity and system.
+func eventsOf(n int, now time.Time) map[string]eventList {
+	lists := map[string]eventList{}
+	for i := range min(n, 1000) {
+		at := now.Add(-time.Duration(i)*time.Minute - 10*time.Second).Truncate(time.Second).UTC()
+		e, system := eventInfo{At: at, Cluster: "local", Kind: "topic-created", Severity: "info", Text: "topic orders.created.0000 was created", Link: "/ui/c/local/topics/orders.created.0000"}, "fleet"
+		switch i % 5 {
+		case 1:
+			e.Kind, e.Severity, e.Text, e.Link = "broker-down", "error", "broker 3 is down: dial tcp 10.0.0.3:9092: connect: connection refused", "/ui/c/local/brokers/3"
+		case 2:
+			ended := at.Add(7 * time.Second)
+			e.Kind, e.Text, e.Link, e.End, system = "change", "group-reset billing-0000 by ann", "/ui/actions?cluster=local&target=billing-0000", &ended, "actions"
+		case 3:
+			e.Kind, e.Severity, e.Text, e.Link, system = "audit-late", "warning", "page-views, window from 17 May 2015 10:00: late between east and local", windowPath("page-views", time.Date(2015, 5, 17, 10, 0, 0, 0, time.UTC)), "audit"
+			e.Cluster = ""
+		}
+		lists[system] = eventList{Events: append(lists[system].Events, e)}
+	}
+	return lists
 }
 
 // keyset pages rows that are sorted by key, as the API does.
@@ -89,6 +113,13 @@ func (f *fakeFleet) register(mux *http.ServeMux) {
 			}
 			h(w, r)
 		}
+	}
+	for system, l := range f.events {
+		mux.HandleFunc("GET /api/v1/"+system+"/events", func(w http.ResponseWriter, r *http.Request) {
+			from, _ := time.Parse(time.RFC3339, r.URL.Query().Get("from"))
+			to, err := time.Parse(time.RFC3339, r.URL.Query().Get("to"))
+			answer(w, eventList{Events: slices.DeleteFunc(slices.Clone(l.Events), func(e eventInfo) bool { return e.At.Before(from) || err == nil && !e.At.Before(to) }), More: l.More})
+		})
 	}
 	mux.HandleFunc("GET /api/v1/clusters", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, clusterList{Clusters: f.clusters})

@@ -94,6 +94,10 @@ func TestFragments(t *testing.T) {
 		return func() *fakeAPI {
 			a := sampleAPI(12, time.Hour)
 			a.fleet = f
+			// Of the time that these pages are of, whenever that is read.
+			for system, l := range eventsOf(len(f.topics), read) {
+				a.broken["/api/v1/"+system+"/events"] = func(w http.ResponseWriter, r *http.Request) { answer(w, l) }
+			}
 			return a
 		}
 	}
@@ -138,6 +142,20 @@ func TestFragments(t *testing.T) {
 		{"broker-hostile", uiPath("c", hostile, "brokers", "1"), fleet(wildFleet())},
 		{"group", "/ui/c/local/groups/billing-0003", fleet(fleetOf(4))},
 		{"group-hostile", uiPath("c", hostile, "groups", hostile), fleet(wildFleet())},
+		{"events", "/ui/events?cluster=local", fleet(fleetOf(12))},
+		{"events-some", "/ui/events?kind=audit&to=2026-11-24+18:55", fleet(fleetOf(4))},
+		{"events-empty", "/ui/events", fleet(fleetOf(0))},
+		{"events-page", "/ui/events", fleet(fleetOf(130))},
+		{"events-one-fails", "/ui/events", away("/api/v1/actions/events")},
+		{"events-hostile", "/ui/events", func() *fakeAPI {
+			a := fleet(fleetOf(0))()
+			a.broken["/api/v1/fleet/events"] = func(w http.ResponseWriter, r *http.Request) {
+				answer(w, eventList{Events: []eventInfo{{At: read, Cluster: hostile, Kind: hostile, Severity: hostile, Text: hostile, Link: "javascript:alert(1)"}, {At: read, Text: long, Link: "//elsewhere.example/ui/"}}})
+			}
+			return a
+		}},
+		{"overview-day", "/ui?span=day", fleet(fleetOf(130))},
+		{"overview-events-fail", "/ui", away("/api/v1/audit/events")},
 		{"search", "/ui/palette?q=0002", fleet(fleetOf(4))},
 		{"search-hostile", "/ui/palette?q=%3Cscript", fleet(wildFleet())},
 	}...)

@@ -48,7 +48,7 @@ func pages() []*page {
 		topicSettingsPage(), topicGrowPage(), topicDeletePage(),
 		groupsPage(), groupPage(), groupResetPage(), groupDeletePage(),
 		brokersPage(), brokerPage(),
-		schemasPage(), subjectPage(), actionsPage(), planPage(),
+		schemasPage(), subjectPage(), actionsPage(), planPage(), eventsPage(),
 		palettePage(),
 	}
 }

@@ -52,6 +52,7 @@ func fleetPages(topic, group string) map[string]string {
 		"topic-groups": t + "/groups", "topic-producers": t + "/producers", "brokers": "/ui/c/local/brokers", "broker": "/ui/c/local/brokers/1",
 		"groups": "/ui/c/local/groups?sort=lag&order=desc", "group": uiPath("c", "local", "groups", group), "search": "/ui/palette?q=orders",
 		"search-none": "/ui/palette?q=zzz", "strange": "/ui/c/local/topics?contains=paid&sort=nope&colour=red",
+		"events": "/ui/events", "events-some": "/ui/events?cluster=local&kind=broker", "overview-day": "/ui?span=day",
 	}
 }
 
@@ -61,10 +62,10 @@ func fleetPages(topic, group string) map[string]string {
 func TestLookOfPages(t *testing.T) {
 	checker := axe(t)
 	all := os.Getenv("WEIR_SHOTS") != ""
-	small := map[string]string{"overview": "/ui", "cluster": "/ui/c/local", "topics": "/ui/c/local/topics", "groups": "/ui/c/local/groups", "brokers": "/ui/c/local/brokers"}
+	small := map[string]string{"overview": "/ui", "cluster": "/ui/c/local", "topics": "/ui/c/local/topics", "groups": "/ui/c/local/groups", "brokers": "/ui/c/local/brokers", "events": "/ui/events"}
 	at := func(segs ...string) string { return uiPath(append([]string{"c", hostile}, segs...)...) }
 	wild := map[string]string{"overview": "/ui", "cluster": at(), "topics": at("topics"), "topic": at("topics", long), "configs": at("topics", hostile, "configs"),
-		"group": at("groups", hostile), "groups": at("groups"), "brokers": at("brokers"), "broker": at("brokers", "1"), "search": "/ui/palette?q=a"}
+		"group": at("groups", hostile), "groups": at("groups"), "brokers": at("brokers"), "broker": at("brokers", "1"), "search": "/ui/palette?q=a", "events": "/ui/events"}
 	for _, set := range []struct {
 		name  string
 		fleet fakeFleet
@@ -217,6 +218,8 @@ func wildFleet() fakeFleet {
 	f.brokers[0].Address, f.brokers[0].Rack, f.brokers[1].Error = long, hostile, hostile
 	f.brokers[0].LogDirs = []logDir{{Path: "/" + long, Total: 1e12, Usable: 1e10, Error: hostile}}
 	f.configs = append(f.configs, configRow{Name: long, Value: long + long, Source: hostile, Documentation: hostile})
+	f.events["fleet"].Events[0] = eventInfo{At: f.events["fleet"].Events[0].At, Cluster: hostile, Kind: hostile, Severity: hostile, Text: hostile + long, Link: "javascript:alert(1)"}
+	f.events["fleet"].Events[1].Cluster = hostile
 	f.problems = []string{hostile, long, "c", "d", "e", "f", "g"}
 	return f
 }

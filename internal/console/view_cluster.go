@@ -9,17 +9,17 @@ import (
 // and who is behind.
 func clusterPage() *page {
 	return made(page{
-		route: "/ui/c/{cluster}", section: "Overview", live: true,
+		route: "/ui/c/{cluster}", section: "Overview", live: true, params: []param{spanParam()},
 		title: func(a address) string { return short(a.vars["cluster"], 40) },
 	}, func(a address) []question {
 		c := a.vars["cluster"]
-		return []question{
+		return append([]question{
 			asking[brokerList]("brokers", apiPath("clusters", c, "brokers")),
 			asking[clusterList]("clusters", apiPath("clusters")),
 			asking[topicList]("problems", apiPath("clusters", c, "topics")+"?sort=problems&order=desc&limit=10"),
 			asking[topicList]("growing", apiPath("clusters", c, "topics")+"?sort=rate&order=desc&limit=10"),
 			asking[groupList]("behind", apiPath("clusters", c, "groups")+"?sort=lag&order=desc&limit=10"),
-		}
+		}, recentEvents(a)...)
 	}, clusterParts)
 }
 
@@ -29,7 +29,8 @@ func clusterParts(a address, d answers, asOf time.Time) []part {
 		return []part{nothing("There is no such cluster", of[brokerList](d, "brokers").Err)}
 	}
 	d.quiet = true // they are of one look at the cluster, so they lack the same
-	return []part{clusterHead(c, d, asOf), brokersPanel(c, d, asOf), problemsPanel(c, d, asOf), growingPanel(c, d, asOf), behindPanel(c, d, asOf)}
+	parts := []part{clusterHead(c, d, asOf), brokersPanel(c, d, asOf), problemsPanel(c, d, asOf), growingPanel(c, d, asOf), behindPanel(c, d, asOf)}
+	return append(parts, strip(a, d, c, asOf)...)
 }
 
 // nothing heads the page of something that does not exist.

@@ -11,10 +11,10 @@ import (
 func overviewPage() *page {
 	return made(page{
 		route: "/ui", label: "Overview", nav: true, section: "Overview", live: true,
-		params: []param{text("contains"), oneOf("sort", "health", "name", "brokers", "topics", "partitions", "under_replicated", "under_min_isr", "offline", "records", "rate", "bytes"), oneOf("order", "asc", "desc")},
+		params: []param{text("contains"), oneOf("sort", "health", "name", "brokers", "topics", "partitions", "under_replicated", "under_min_isr", "offline", "records", "rate", "bytes"), oneOf("order", "asc", "desc"), spanParam()},
 		title:  func(address) string { return "Overview" },
-	}, func(address) []question {
-		return []question{asking[clusterList]("clusters", apiPath("clusters")), asking[auditSummary]("audit", apiPath("audit", "topics"))}
+	}, func(a address) []question {
+		return append([]question{asking[clusterList]("clusters", apiPath("clusters")), asking[auditSummary]("audit", apiPath("audit", "topics"))}, recentEvents(a)...)
 	}, overviewParts)
 }
 
@@ -38,7 +38,7 @@ func overviewParts(a address, d answers, asOf time.Time) []part {
 	if au := of[auditSummary](d, "audit"); !au.NotFound {
 		parts = append(parts, auditPanel(d, asOf))
 	}
-	return parts
+	return append(parts, strip(a, d, "", asOf)...)
 }
 
 func overviewFacts(cs []clusterRow) []fact {

@@ -9,7 +9,8 @@
 // a view, by a cursor that holds the key of the row before: pages neither repeat nor
 // miss a row that stayed, and an old cursor goes on at the nearest place. Rates are
 // of the last minute's snapshots. What a cluster did not say is told beside the rows
-// that it did, with their age.
+// that it did, with their age. What changed from one snapshot to the next is a
+// [web.Event]; the last 1,000 of each cluster are remembered, until weir ends.
 //
 // # Changing
 //

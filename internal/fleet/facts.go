@@ -177,6 +177,9 @@ func (o *Operator) groupFacts(ctx context.Context, c *Change, f *Facts, s *clust
 		return nil
 	}
 	for name, t := range f.Topics {
+		if !c.Reset.about(name) {
+			continue // one that does not answer must not be in the way
+		}
 		at, err := o.cluster.OffsetsAt(ctx, name, *c.Reset.Time)
 		if err != nil {
 			return err
@@ -186,4 +189,9 @@ func (o *Operator) groupFacts(ctx context.Context, c *Change, f *Facts, s *clust
 		}
 	}
 	return nil
+}
+
+// about says whether a reset is of partitions of a topic.
+func (r *Reset) about(topic string) bool {
+	return len(r.Partitions) == 0 || slices.ContainsFunc(r.Partitions, func(tp TopicPartition) bool { return tp.Topic == topic })
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/weirhq/weir/internal/actions"
 	"github.com/weirhq/weir/internal/cluster"
+	"github.com/weirhq/weir/internal/web"
 )
 
 const (
@@ -75,7 +76,8 @@ type member struct {
 	view   *view
 	err    error // why the newest refresh has failed
 	groups *groups
-	minISR int // of topics that do not say; 1 until a broker has
+	minISR int         // of topics that do not say; 1 until a broker has
+	events []web.Event // the newest last, at most web.MaxEvents
 }
 
 // New returns a fleet that has not asked anything yet.
@@ -139,7 +141,7 @@ func (m *member) snapshot() *cluster.Snapshot {
 // when the cluster goes down and when it comes back.
 func (m *member) watch(ctx context.Context, log *slog.Logger, every time.Duration) {
 	for ctx.Err() == nil {
-		before := m.state().err
+		before := seen{m.snapshot(), m.state().err}
 		err := m.Reach(ctx)
 		if err == nil {
 			err = m.refresh(ctx)
@@ -148,13 +150,15 @@ func (m *member) watch(ctx context.Context, log *slog.Logger, every time.Duratio
 			return
 		}
 		switch {
-		case err != nil && before == nil:
+		case err != nil && before.err == nil:
 			log.Warn("cluster is down; what needs it waits", "error", err)
-		case err == nil && before != nil:
+		case err == nil && before.err != nil:
 			log.Info("cluster is back")
 		}
+		changed := changes(m.Name, before, seen{m.snapshot(), err}, time.Now())
 		m.mu.Lock()
 		m.err = err
+		m.remember(changed)
 		m.mu.Unlock()
 		if err == nil {
 			wait(ctx, every, m.look)

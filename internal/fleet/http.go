@@ -192,6 +192,7 @@ func (f *Fleet) Register(api huma.API) {
 	get(api, "cluster-topic-producers", one+"/topics/{topic}/producers", "The producers and open transactions of a topic", f.getProducers)
 	get(api, "cluster-groups", one+"/groups", "The groups of a cluster", f.getGroups)
 	get(api, "cluster-group", one+"/groups/{group}", "One group with its members and offsets", f.getGroup)
+	get(api, "fleet-events", "/api/v1/fleet/events", "What was seen to change in any cluster, the newest first", f.getEvents)
 	register(api, http.MethodPost, "cluster-plan", one+"/plan", "What a change would do; changes nothing", f.postPlan)
 	register(api, http.MethodPost, "cluster-apply", one+"/apply", "Make a change that was planned", f.postApply)
 }

@@ -272,6 +272,9 @@ func planAlter(p *Plan, f *Facts) error {
 	p.Danger = true
 	p.Steps = append(p.Steps, Step{On: c.Topic, What: "partitions", Before: fmt.Sprint(has), After: fmt.Sprint(c.Partitions)})
 	p.Warnings = append(p.Warnings, "records with a key go to other partitions than before: of one key, those from before and after are no longer in order", "partitions can not be taken away again")
+	if c.Topic == actionsTopic {
+		return &Refusal{Code: "protected", Field: "topic", Message: c.Topic + " is the log of all changes: with more than one partition it can not be written", Hint: "weir does not alter it"}
+	}
 	if own(c.Topic, t.Internal) {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("%s is weir's or Kafka's own: what reads it may rely on how many partitions it has", c.Topic))
 	}

@@ -43,19 +43,24 @@ func planConfig(p *Plan, f *Facts) error {
 		if set {
 			step.Before = has.Value
 		}
-		if !wanted {
-			step.After = "- (what the cluster has)"
-		}
 		if wanted {
 			warnConfig(p, t, f, has, value, &step)
+		} else if step.After = "- (what the cluster has)"; slices.Contains(keeping, name) {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("if the cluster's own %s keeps less, records are deleted, for good, within minutes", name))
 		}
 		p.Steps = append(p.Steps, step)
+	}
+	if c.Topic == actionsTopic && (p.Danger || slices.ContainsFunc(c.Unset, func(n string) bool { return slices.Contains(keeping, n) })) {
+		return &Refusal{Code: "protected", Field: "set", Message: c.Topic + " is the log of all changes: its records stay", Hint: "weir does not make it forget any"}
 	}
 	if own(c.Topic, t.Internal) && len(p.Steps) > 0 {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("%s is weir's or Kafka's own: what remembers something in it relies on its settings", c.Topic))
 	}
 	return nil
 }
+
+// keeping are the settings that say what is kept.
+var keeping = []string{"cleanup.policy", "retention.bytes", "retention.ms"}
 
 // warnConfig says what a new value does beside being set.
 func warnConfig(p *Plan, t TopicFacts, f *Facts, has ConfigRow, value string, step *Step) {

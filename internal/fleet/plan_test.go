@@ -325,3 +325,10 @@ func TestQuote(t *testing.T) {
 		}
 	}
 }
+
+func TestResetIsAbout(t *testing.T) {
+	one := &Reset{To: "time", Partitions: []TopicPartition{{"orders", 1}}}
+	if all := (&Reset{To: "time"}); !all.about("clicks") || !one.about("orders") || one.about("clicks") {
+		t.Error("a reset asks for the times of topics that it is not about, or not for its own")
+	}
+}

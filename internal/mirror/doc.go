@@ -13,9 +13,11 @@
 // present one began with. The copies are not: they go out outside of transactions.
 //
 // Guarantee: no loss. A record that the source deleted before it could be read
-// is an error that names the offsets, never skipped. Duplicates: none after a
-// clean stop; after a crash, what landed since the last stored position (at most
-// a second of records) is copied again, and audit names it.
+// is an error that names the offsets, never skipped. So is a topic that has got more
+// partitions at the source: the stream has to begin again, which it does once the
+// target has as many. Duplicates: none after a clean stop; after a crash, what
+// landed since the last stored position (at most a second of records) is copied
+// again, and audit names it.
 //
 // # Crash story
 //

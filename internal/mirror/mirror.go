@@ -24,6 +24,8 @@ type Config struct {
 	Topics []string // they must exist on both clusters, with equal partition counts
 	// PositionEvery is how often positions are stored. Default 1s.
 	PositionEvery time.Duration
+	// LookEvery is how often the topics are looked at for new partitions. Default 10s.
+	LookEvery time.Duration
 	// Hook, if any, decides about each record.
 	Hook Hook
 
@@ -52,6 +54,7 @@ type Mirror struct {
 	// Of one term. Set before anything is copied, then only read.
 	stored     map[wire.PositionKey]wire.Position
 	producer   wire.Producer
+	ids        map[string]wire.TopicID // of the topics, at the source
 	partitions map[wire.PositionKey]*partition
 
 	mu sync.Mutex // guards what is in the partitions
@@ -72,6 +75,9 @@ func New(cfg Config, from, to *cluster.Cluster) (*Mirror, error) {
 	}
 	if cfg.PositionEvery == 0 {
 		cfg.PositionEvery = time.Second
+	}
+	if cfg.LookEvery == 0 {
+		cfg.LookEvery = 10 * time.Second
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -152,10 +158,52 @@ func (m *Mirror) lead(ctx context.Context, w *lease.Writer) error {
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return m.copy(running, writing, source, target) })
 	group.Go(func() error { return m.storeEvery(running, w) })
-	if err := group.Wait(); err != nil {
+	group.Go(func() error { return m.look(running) })
+	err = group.Wait()
+	if grown := new(grownError); errors.As(err, &grown) {
+		ending, cancel := context.WithTimeout(writing, finishTimeout)
+		defer cancel()
+		return errors.Join(err, m.finish(ending, w, target))
+	}
+	if err != nil {
 		return fmt.Errorf("mirroring %s from %s to %s: %w", m.cfg.Stream, m.from.Name, m.to.Name, err)
 	}
 	return m.finish(writing, w, target)
+}
+
+// grownError says that a source topic has more partitions than the stream began
+// with. The stream ends, without duplicates: whoever runs it begins it again with all.
+type grownError struct {
+	topic, cluster string
+	from, to       int
+}
+
+// Error implements error.
+func (e *grownError) Error() string {
+	return fmt.Sprintf("topic %s on %s had %d partitions when the stream began and has %d now; it has to begin again", e.topic, e.cluster, e.from, e.to)
+}
+
+// look looks for partitions that are new, which nothing would read.
+func (m *Mirror) look(ctx context.Context) error {
+	began := map[wire.TopicID]int{}
+	for key := range m.partitions {
+		began[key.TopicID]++
+	}
+	ticker := time.NewTicker(m.cfg.LookEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		for topic, id := range m.ids {
+			now, err := m.from.Topic(ctx, topic) // without an answer there is nothing to say
+			if err == nil && int(now.Partitions) > began[id] {
+				return &grownError{topic, m.from.Name, began[id], int(now.Partitions)}
+			}
+		}
+	}
 }
 
 // finish stores how far the copies have come. That is done once before those under
@@ -190,14 +238,6 @@ func (m *Mirror) largestBatch(ctx context.Context) (int32, error) {
 
 // copy reads until ctx ends; what it writes may take as long as writing lasts.
 func (m *Mirror) copy(ctx, writing context.Context, source, target *kgo.Client) error {
-	ids := map[string]wire.TopicID{}
-	for _, topic := range m.cfg.Topics {
-		info, err := m.from.Topic(ctx, topic)
-		if err != nil {
-			return err
-		}
-		ids[topic] = info.ID
-	}
 	// A copy that fails ends the reading, also while there is nothing to read.
 	reading, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
@@ -210,10 +250,10 @@ func (m *Mirror) copy(ctx, writing context.Context, source, target *kgo.Client) 
 			return context.Cause(reading)
 		}
 		for _, f := range fetches.Errors() {
-			return m.fetchError(ctx, m.partitions[wire.PositionKey{Stream: m.cfg.Stream, TopicID: ids[f.Topic], Partition: f.Partition}], f)
+			return m.fetchError(ctx, m.partitions[wire.PositionKey{Stream: m.cfg.Stream, TopicID: m.ids[f.Topic], Partition: f.Partition}], f)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
-			key := wire.PositionKey{Stream: m.cfg.Stream, TopicID: ids[r.Topic], Partition: r.Partition}
+			key := wire.PositionKey{Stream: m.cfg.Stream, TopicID: m.ids[r.Topic], Partition: r.Partition}
 			m.write(writing, target, m.partitions[key], r, fail)
 		})
 	}

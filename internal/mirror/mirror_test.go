@@ -54,6 +54,7 @@ func TestMirror(t *testing.T) {
 			{"hook", testHook},
 			{"producers of a tail", testProducersOfTail},
 			{"refusals", testRefusals},
+			{"new partitions", testNewPartitions},
 			{"gap at start", testGapAtStart},
 			{"gap while running", testGapWhileRunning},
 			{"too large for the target", testTooLarge},
@@ -630,6 +631,35 @@ func wantError(t *testing.T, err error, parts ...string) {
 			t.Errorf("error %q does not say %q", err, part)
 		}
 	}
+}
+
+// A stream whose topic gets more partitions ends, with its positions stored, and copies
+// all when it begins again; not before the target can take them.
+func testNewPartitions(t *testing.T, c tiers) {
+	c.ensure(t, "grown", 1)
+	produce(t, newClient(t, c.from), numbered("grown", 0, 5)...)
+	cfg := Config{Stream: "grown", Topics: []string{"grown"}, PositionEvery: time.Hour, LookEvery: 50 * time.Millisecond}
+	ended := make(chan error, 1)
+	m := c.new(t, cfg)
+	go func() { ended <- m.Run(t.Context()) }()
+	arrived(t, c.to, "grown", 5)
+	if err := c.from.SetPartitions(t.Context(), "grown", 3, false); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		wantError(t, err, "topic grown on local had 1 partitions when the stream began and has 3 now")
+	case <-time.After(patience):
+		t.Fatal("it goes on without the new partitions")
+	}
+	wantError(t, c.new(t, cfg).Run(t.Context()), "topic grown has 3 partitions on local and 1 on aggregate")
+	if err := c.to.SetPartitions(t.Context(), "grown", 3, false); err != nil {
+		t.Fatal(err)
+	}
+	more := newClient(t, c.from)
+	produce(t, more, &kgo.Record{Topic: "grown", Partition: 1, Value: []byte("new")}, &kgo.Record{Topic: "grown", Partition: 2, Value: []byte("new")})
+	c.run(t, cfg, 7)
+	c.wantSame(t, "grown") // and nothing twice
 }
 
 func deleteRecords(t *testing.T, c *cluster.Cluster, topic string, before int64) {

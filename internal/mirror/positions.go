@@ -58,7 +58,7 @@ func (m *Mirror) resume(ctx context.Context, w *lease.Writer, target *kgo.Client
 		return nil, fmt.Errorf("getting a producer id from cluster %s: %w", m.to.Name, err)
 	}
 	m.producer = wire.Producer{ID: id, Epoch: epoch}
-	m.partitions = map[wire.PositionKey]*partition{}
+	m.ids, m.partitions = map[string]wire.TopicID{}, map[wire.PositionKey]*partition{}
 	offsets := map[string]map[int32]kgo.Offset{}
 	var records []*kgo.Record
 	for _, topic := range m.cfg.Topics {
@@ -71,7 +71,7 @@ func (m *Mirror) resume(ctx context.Context, w *lease.Writer, target *kgo.Client
 		for _, p := range starts {
 			from[p.key.Partition] = p.src
 			offsets[topic][p.key.Partition] = kgo.NoResetOffset().At(p.src)
-			m.partitions[p.key] = p
+			m.ids[topic], m.partitions[p.key] = p.key.TopicID, p
 			p.stored.Producers = append(p.stored.Producers, m.producer)
 			records = append(records, positionRecord(p.key, p.stored))
 		}

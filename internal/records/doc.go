@@ -15,7 +15,8 @@
 // process or in another.
 //
 // A field (decode.go) is shown by the first decoder that takes all of its bytes:
-// the formats of weir's and Kafka's own topics (own.go), Avro by the registry, JSON,
+// the formats of weir's and Kafka's own topics (own.go), what the registry decodes
+// (Avro, Protobuf and JSON Schema, framed by a schema id), JSON,
 // text without control characters, else hex. Those that did not take it say why.
 //
 // Guarantee: a page or search shows each record of its ranges at most once, in the
@@ -41,6 +42,5 @@
 // record on its own, everything by download; 1,000 matches and 32 MiB of text per
 // search; batches of up to 128 MiB.
 //
-// It writes nothing, and decides nobody's rights. It does not decode Protobuf, nor
-// JSON Schema, whose values are framed and so shown in hex.
+// It writes nothing, and decides nobody's rights.
 package records

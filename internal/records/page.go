@@ -64,8 +64,9 @@ type Page struct {
 	Problems []string `json:"problems" doc:"What is missing here, and why."`
 }
 
-// textMax returns how much of a field is shown where limit records are.
-func textMax(limit int) int { return max(1<<10, min(showMax, maxTexts/max(1, limit))) }
+// textMax returns how much of a key, of a value, and of all headers is shown where limit
+// records are.
+func textMax(limit int) int { return max(1<<10, min(showMax, maxTexts/3/max(1, limit))) }
 
 func (q *Query) check() error {
 	if q.Limit == 0 {

@@ -355,3 +355,11 @@ func TestHistogram(t *testing.T) {
 		t.Errorf("of nothing: %+v, %v", h, err)
 	}
 }
+
+func TestTextMax(t *testing.T) {
+	for limit := range maxMatches + 1 {
+		if n := textMax(limit); n < 1<<10 || n > showMax || 3*n*limit > maxTexts {
+			t.Errorf("%d records show %d bytes of each of 3 parts, more than %d", limit, n, maxTexts)
+		}
+	}
+}

@@ -3,7 +3,9 @@ package records
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -21,9 +23,14 @@ type registryAt struct {
 	url   string
 	serde *serde.Registry
 
-	mu       sync.Mutex // guards subjects
+	mu       sync.Mutex // guards below, and is held while a subject is asked for
 	subjects map[int]string
+	quiet    time.Time // until when none is asked for
 }
+
+// quietFor is how long a registry that has not answered is not asked for subjects:
+// else each record of a page would wait for registryTimeout.
+const quietFor = 10 * time.Second
 
 // RegistryAt returns the Confluent-compatible registry at url. It is not asked for
 // anything yet.
@@ -52,18 +59,29 @@ func (r *registryAt) Format(ctx context.Context, id int) string {
 func (r *registryAt) Subject(ctx context.Context, id int) string {
 	r.mu.Lock()
 	defer r.mu.Unlock() // who comes later wants the same
-	if s, ok := r.subjects[id]; ok {
+	if s, ok := r.subjects[id]; ok || time.Now().Before(r.quiet) {
 		return s
 	}
-	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
+	asking, cancel := context.WithTimeout(ctx, registryTimeout)
 	defer cancel()
 	var uses []struct {
 		Subject string `json:"subject"`
 	}
-	body, err := web.Get(ctx, fmt.Sprintf("%s/schemas/ids/%d/versions", r.url, id))
-	if err != nil || json.Unmarshal(body, &uses) != nil || len(uses) == 0 {
+	body, err := web.Get(asking, fmt.Sprintf("%s/schemas/ids/%d/versions", r.url, id))
+	if err == nil {
+		err = json.Unmarshal(body, &uses)
+	}
+	var answer *web.Error
+	switch {
+	case ctx.Err() != nil:
+		return "" // its caller went away
+	case err != nil && !(errors.As(err, &answer) && answer.Status == http.StatusNotFound):
+		r.quiet = time.Now().Add(quietFor)
 		return ""
 	}
-	r.subjects[id] = uses[0].Subject
-	return uses[0].Subject
+	r.subjects[id] = ""
+	if len(uses) > 0 {
+		r.subjects[id] = uses[0].Subject
+	}
+	return r.subjects[id]
 }

@@ -1,7 +1,9 @@
 package records
 
 import (
+	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -57,5 +59,51 @@ func TestRegistryAt(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 	if _, err := RegistryAt(server.URL).Decode(t.Context(), framed(1, "\x04hi")); !errors.Is(err, serde.ErrRegistry) {
 		t.Errorf("a registry that is away: %v", err)
+	}
+}
+
+// One that has no subject to tell is asked once, one that does not answer not for
+// each record again.
+func TestSubjectIsNotAskedAgain(t *testing.T) {
+	asked := map[string]int{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch asked[r.URL.Path]++; r.URL.Path {
+		case "/schemas/ids/1/versions":
+			w.Write([]byte(`[]`))
+		case "/schemas/ids/2/versions":
+			w.WriteHeader(http.StatusNotFound)
+			w.Write([]byte(`{"error_code":40403,"message":"Schema not found"}`))
+		case "/schemas/ids/4/versions":
+			w.Write([]byte(`[{"subject":"names-value","version":3}]`))
+		default:
+			w.WriteHeader(http.StatusBadGateway)
+		}
+	}))
+	defer http.DefaultClient.CloseIdleConnections()
+	defer server.Close()
+	registry := RegistryAt(server.URL)
+	for range 2 {
+		for _, id := range []int{1, 2} {
+			if got := registry.Subject(t.Context(), id); got != "" {
+				t.Errorf("subject of %d: %q", id, got)
+			}
+		}
+	}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	registry.Subject(gone, 4)
+	if got := registry.Subject(t.Context(), 4); got != "names-value" {
+		t.Errorf("after a caller that went away: %q", got)
+	}
+	for range 2 {
+		registry.Subject(t.Context(), 3)
+		registry.Subject(t.Context(), 5)
+	}
+	if got := registry.Subject(t.Context(), 4); got != "names-value" {
+		t.Errorf("what was learned is forgotten: %q", got)
+	}
+	want := map[string]int{"/schemas/ids/1/versions": 1, "/schemas/ids/2/versions": 1, "/schemas/ids/3/versions": 1, "/schemas/ids/4/versions": 1}
+	if !maps.Equal(asked, want) {
+		t.Errorf("asked %v, want %v", asked, want)
 	}
 }

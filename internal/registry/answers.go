@@ -22,10 +22,11 @@ type answers struct {
 
 // ask is what an answer depends on besides the state.
 type ask struct {
-	uri   string // with the query, as it came
-	body  [16]byte
-	zip   bool // the client reads gzip
-	plain bool // the client did not say that it bears properties that it does not know
+	method string
+	uri    string // with the query, as it came
+	body   [16]byte
+	zip    bool // the client reads gzip
+	plain  bool // the client did not say that it bears properties that it does not know
 }
 
 // answer is an answer with status 200. Its header values are shared: nobody changes
@@ -49,7 +50,7 @@ var (
 
 // askOf returns what a request's answer is kept under. A GET has no body.
 func askOf(r *http.Request, body []byte, zip bool) ask {
-	a := ask{uri: r.RequestURI, zip: zip}
+	a := ask{method: r.Method, uri: r.RequestURI, zip: zip}
 	if a.uri == "" { // in process
 		a.uri = r.URL.RequestURI()
 	}

@@ -53,6 +53,9 @@ func TestAnswers(t *testing.T) {
 	f("DELETE", versions+"/1", "", ``)
 	f("POST", versions, body(long), `{"id":1}`)
 	f("GET", versions, "", `[2]`)
+	const same = "/subjects/s?permanent=true"
+	f("POST", same, body(long), `{"subject":"s"`)
+	f("DELETE", same, body(long), `{"error_code":40405`)
 }
 
 // Memory is bounded whatever is asked.

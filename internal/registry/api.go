@@ -54,8 +54,11 @@ func apiError(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	return &web.Error{Status: e.Status, Code: fmt.Sprintf("registry_%d", e.Code), Message: e.Message}
+	return &web.Error{Status: e.Status, Code: ownCode(e.Code), Message: e.Message}
 }
+
+// ownCode is Confluent's code as weir's API has it.
+func ownCode(code int) string { return fmt.Sprintf("registry_%d", code) }
 
 // StatusAnswer is the answer of GET /api/v1/registry/status.
 type StatusAnswer struct {
@@ -258,6 +261,9 @@ func (s *Service) postImport(ctx context.Context, in *importInput) (*importOutpu
 		}
 		if in.request.Header.Get(headerForward) != "" {
 			return nil, apiError(state.Refuse(state.CodeNoLeader, "This process does not lead the registry, and the request has been forwarded once already."))
+		}
+		if url, _ := s.other(); url != "" { // which has no such route
+			return nil, apiError(state.Refuse(state.CodeNoLeader, "Nothing was written: another registry, %s, writes; weir schema import --registry names it.", url))
 		}
 		reply, err := s.askLeader(in.request.WithContext(ctx), in.RawBody)
 		if refusal := (*state.Error)(nil); errors.As(err, &refusal) {

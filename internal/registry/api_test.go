@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -110,6 +111,33 @@ func TestExportImport(t *testing.T) {
 			t.Errorf("%q: %d %s", bad, status, reply)
 		}
 	}
+}
+
+// Another registry has no route for an import.
+func TestImportWhileAnotherWrites(t *testing.T) {
+	s := &Service{cfg: Config{}.withDefaults(), moved: make(chan struct{}), view: newView("NONE"), running: true}
+	s.stance = stance{looked: true, ours: errNotOurs, rivals: rivals{leader: "http://other:8081"}}
+	in := &importInput{RawBody: []byte(`{"subject":"s","schema":"\"int\""}`), request: httptest.NewRequest("POST", "/api/v1/registry/import", nil)}
+	if out, err := s.postImport(t.Context(), in); err == nil || !strings.Contains(err.Error(), "another registry, http://other:8081, writes") {
+		t.Errorf("%+v, %v", out, err)
+	}
+}
+
+// Who is asked to make a change and does not lead has done nothing, in either API's
+// words.
+func TestLeads(t *testing.T) {
+	f := func(status int, body string, leads bool) {
+		t.Helper()
+		if a, err := (&leaderReply{status: status, body: []byte(body)}).leads(); (a != nil) != leads || (err == nil) != leads {
+			t.Errorf("%d %s: %+v, %v", status, body, a, err)
+		}
+	}
+	f(200, `{"id":1}`, true)
+	f(500, `{"error_code":50001,"message":"x"}`, true)
+	f(500, `{"error_code":50004,"message":"x"}`, false)
+	f(500, `{"code":"registry_50004","message":"x"}`, false)
+	f(500, `{"code":"registry_50003","message":"x"}`, true)
+	f(500, `<html>`, true)
 }
 
 func TestCheck(t *testing.T) {

@@ -189,13 +189,15 @@ func (s *Service) send(r *http.Request, body []byte, to, who string) (*leaderRep
 }
 
 // leads is the answer, unless it is that of a process that does not lead any more and
-// has done nothing.
+// has done nothing: by Confluent's API or by weir's own.
 func (a *leaderReply) leads() (*leaderReply, error) {
 	var refused struct {
 		Code    int    `json:"error_code"`
+		Own     string `json:"code"`
 		Message string `json:"message"`
 	}
-	if a.status == http.StatusInternalServerError && json.Unmarshal(a.body, &refused) == nil && refused.Code == state.CodeNoLeader {
+	if a.status == http.StatusInternalServerError && json.Unmarshal(a.body, &refused) == nil &&
+		(refused.Code == state.CodeNoLeader || refused.Own == ownCode(state.CodeNoLeader)) {
 		return nil, errors.New(refused.Message)
 	}
 	return a, nil

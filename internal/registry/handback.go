@@ -3,6 +3,7 @@ package registry
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -38,10 +39,11 @@ func (s *Service) HandBack(ctx context.Context, why string, forwarded bool) erro
 			return nil
 		}
 		if t != nil {
-			return s.endTerm(ctx, t, why)
-		}
-		if leader, ok := s.lease.Leader(); ok && leader.URL != "" && leader.URL != s.on.URL && !forwarded {
-			return (&remote.Client{URL: leader.URL, Reason: why}).Do(ctx, http.MethodPost, handbackPath, nil, HandbackRequest{Apply: true, Reason: why, Forwarded: true}, nil)
+			if err := s.endTerm(ctx, t, why); !errors.Is(err, errNotLeading) {
+				return err
+			}
+		} else if leader, ok := s.lease.Leader(); ok && leader.URL != "" && leader.URL != s.on.URL && !forwarded {
+			return handBackAt(ctx, leader.URL, why)
 		}
 		select {
 		case <-moved:
@@ -52,6 +54,15 @@ func (s *Service) HandBack(ctx context.Context, why string, forwarded bool) erro
 	}
 }
 
+// handBackAt asks the leader to hand back.
+func handBackAt(ctx context.Context, url, why string) error {
+	err := (&remote.Client{URL: url, Reason: why}).Do(ctx, http.MethodPost, handbackPath, nil, HandbackRequest{Apply: true, Reason: why, Forwarded: true}, nil)
+	if err != nil {
+		return state.Refuse(state.CodeForwarding, "Handing back by the leader at %s: %v. It may or may not have been done; the same request again is safe.", url, err)
+	}
+	return nil
+}
+
 func (s *Service) endTerm(ctx context.Context, t *term, why string) error {
 	e := ending{why, make(chan error, 1)}
 	select {
@@ -59,12 +70,15 @@ func (s *Service) endTerm(ctx context.Context, t *term, why string) error {
 	case <-t.over:
 		return errNotLeading
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return state.Refuse(state.CodeTimeout, "Waiting for other writes took longer than %v; it is not handed back.", s.cfg.WriteTimeout)
 	}
 	select {
 	case err := <-e.done:
-		return err
+		if err != nil {
+			return failed(ctx, err)
+		}
+		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return state.Refuse(state.CodeTimeout, "Writing that it is handed back took longer than %v. It may or may not have been done; the same request again is safe.", s.cfg.WriteTimeout)
 	}
 }

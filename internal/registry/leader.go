@@ -114,12 +114,17 @@ func (s *Service) leading() (*term, error) {
 		return nil, s.notLoaded()
 	}
 	if err := s.refusal(); err != nil {
-		return nil, state.Refuse(state.CodeStore, "Nothing is written to the schemas topic: %v", err)
+		return nil, unwritten(err)
 	}
 	if s.term == nil {
 		return nil, errNotLeading
 	}
 	return s.term, nil
+}
+
+// unwritten is told to who wants a change while nothing may be written.
+func unwritten(why error) error {
+	return state.Refuse(state.CodeStore, "Nothing is written to the schemas topic: %v", why)
 }
 
 func (s *Service) submit(ctx context.Context, t *term, r *request) error {
@@ -363,11 +368,24 @@ func (t *term) write(ctx context.Context, records []*kgo.Record, high highIDs) e
 	return nil
 }
 
+// mayWrite makes ready, and looks whether somebody else has written meanwhile: those
+// who ask have mostly waited for the commit before theirs.
+func (s *Service) mayWrite(ctx context.Context, t *term) error {
+	if err := s.ready(ctx, t); err != nil {
+		return failed(ctx, err)
+	}
+	s.account(t)
+	if t.foreign != nil {
+		return unwritten(t.foreign)
+	}
+	return nil
+}
+
 // serve makes the change of a request, and of those that have come meanwhile. They
 // are planned on what our reader has made of the log, so that there is one state.
 func (s *Service) serve(ctx context.Context, t *term, first *request) {
-	if err := s.ready(ctx, t); err != nil {
-		first.done <- outcome{err: failed(ctx, err)}
+	if err := s.mayWrite(ctx, t); err != nil {
+		first.done <- outcome{err: err}
 		return
 	}
 	g := s.newGroup()
@@ -413,13 +431,13 @@ func (s *Service) plan(g *group, r *request) {
 	} else {
 		records, out.reply, out.err = s.decide(r.cmd, g.over)
 	}
-	if out.err == nil {
-		for _, record := range records {
-			// A planned record always applies. If not, readers will say so too.
-			if err := g.over.Apply(record.Key, record.Value, 0); err != nil {
-				out.err = state.Refuse(state.CodeStore, "The change was planned wrongly, which is a defect of weir: %v", err)
-			}
+	for _, record := range records {
+		// A planned record always applies. If not, readers would say so too.
+		if err := g.over.Apply(record.Key, record.Value, 0); err != nil {
+			out.err = state.Refuse(state.CodeStore, "The change was planned wrongly, which is a defect of weir: %v", err)
 		}
+	}
+	if out.err == nil {
 		g.records = append(g.records, kafkaRecords(r.meta, records, time.Now())...)
 	}
 	g.requests, g.outcomes = append(g.requests, r), append(g.outcomes, out)
@@ -457,8 +475,8 @@ func (s *Service) fail(ctx context.Context, t *term, g *group, err error) {
 			r.done <- outcome{err: failed(ctx, err)}
 			continue
 		}
-		if err := s.ready(ctx, t); err != nil {
-			r.done <- outcome{err: failed(ctx, err)}
+		if err := s.mayWrite(ctx, t); err != nil {
+			r.done <- outcome{err: err}
 			continue
 		}
 		one := s.newGroup()

@@ -196,16 +196,22 @@ func differences(ours, theirs remote.Snapshot, limit int) (list []string, n int)
 			add("%s version %d: the other registry has it, weir does not", v.Subject, v.Version)
 		}
 	}
-	levels := map[string]string{}
-	for _, s := range theirs.Settings {
-		if s.Config != nil {
-			levels[s.Subject] = string(s.Config["compatibilityLevel"])
-		}
-	}
-	for _, s := range ours.Settings {
-		if level, ok := levels[s.Subject]; s.Subject != "" && s.Config != nil && (!ok || level != string(s.Config["compatibilityLevel"])) {
-			add("config of %s: %s in weir, %s in the other registry", s.Subject, s.Config["compatibilityLevel"], cmp.Or(level, "none"))
+	mine, their := levelsOf(ours), levelsOf(theirs)
+	for _, subject := range theirs.Asked() {
+		if subject != "" && mine[subject] != their[subject] { // that of the registry as a whole may come from its own configuration
+			add("config of %s: %s in weir, %s in the other registry", subject, cmp.Or(mine[subject], "none"), cmp.Or(their[subject], "none"))
 		}
 	}
 	return list, n
+}
+
+// levelsOf returns the compatibility that is set, by subject.
+func levelsOf(s remote.Snapshot) map[string]string {
+	levels := map[string]string{}
+	for _, set := range s.Settings {
+		if set.Config != nil {
+			levels[set.Subject] = string(set.Config["compatibilityLevel"])
+		}
+	}
+	return levels
 }

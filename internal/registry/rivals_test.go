@@ -146,15 +146,18 @@ func TestDifferences(t *testing.T) {
 	deleted.Deleted = true
 	avro := v("a", 1, 1, "x")
 	avro.SchemaType = "AVRO"
-	ours := remote.Snapshot{Versions: []remote.Schema{v("a", 1, 1, "x"), v("a", 2, 2, "y"), v("b", 1, 3, "z"), v("c", 1, 1, "x"), deleted}, Settings: []remote.Setting{level("", "BACKWARD"), level("a", "FULL"), level("b", "NONE")}}
-	theirs := remote.Snapshot{Versions: []remote.Schema{avro, v("a", 2, 9, "y"), v("b", 1, 3, "?"), v("d", 1, 4, "x"), v("e", 1, 5, "x")}, Settings: []remote.Setting{level("a", "FULL")}}
+	ours := remote.Snapshot{Versions: []remote.Schema{v("a", 1, 1, "x"), v("a", 2, 2, "y"), v("b", 1, 3, "z"), v("c", 1, 1, "x"), deleted}, Settings: []remote.Setting{level("", "BACKWARD"), level("a", "FULL"), level("b", "NONE"), level("no versions", "NONE"), level(":.c:", "FULL")}}
+	theirs := remote.Snapshot{Versions: []remote.Schema{avro, v("a", 2, 9, "y"), v("b", 1, 3, "?"), v("d", 1, 4, "x"), v("e", 1, 5, "x"), v(":.c:e", 1, 5, "x")}, Settings: []remote.Setting{level("", "FULL"), level("a", "FULL"), level("d", "FULL")}}
 	want := []string{
 		"a version 2: id 2 in weir, 9 in the other registry",
 		"b version 1 (id 3): the schemas are not the same",
 		"c version 1: weir has it, the other registry does not",
 		"d version 1: deleted=true in weir, deleted=false in the other registry",
 		"e version 1: the other registry has it, weir does not",
+		":.c:e version 1: the other registry has it, weir does not",
+		`config of :.c:: "FULL" in weir, none in the other registry`,
 		`config of b: "NONE" in weir, none in the other registry`,
+		`config of d: none in weir, "FULL" in the other registry`,
 	}
 	got, n := differences(ours, theirs, 100)
 	if diff := cmp.Diff(want, got); diff != "" || n != len(want) {

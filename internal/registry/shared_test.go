@@ -43,6 +43,7 @@ func TestShared(t *testing.T) {
 			{"RepairsKeys", testRepairsKeys},
 			{"Unblock", testUnblock},
 			{"ForeignWriter", testForeignWriter},
+			{"ForeignWriterMeanwhile", testForeignWriterMeanwhile},
 			{"WrongTopic", testWrongTopic},
 			{"TwoPartitions", testTwoPartitions},
 			{"FencedLeader", testFencedLeader},
@@ -356,6 +357,41 @@ func testForeignWriter(t *testing.T, c *cluster.Cluster) {
 	}
 	if a := p.ask(t, "GET", "/subjects/other/versions/1", ""); a.status != 200 {
 		t.Errorf("reads go on: %+v", a)
+	}
+}
+
+// Another registry writes while a commit of ours is under way and the next change waits
+// for it: that one is refused.
+func testForeignWriterMeanwhile(t *testing.T, c *cluster.Cluster) {
+	blocked, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	p := run(t, c, "p", Config{}, func(next commitFunc) commitFunc {
+		return func(ctx context.Context, records ...*kgo.Record) error {
+			once.Do(func() {
+				close(blocked)
+				<-release
+			})
+			return next(ctx, records...)
+		}
+	}).leads(t)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if a := p.post(t, "s", `"int"`); a.status != 200 {
+			t.Errorf("registered: %+v", a)
+		}
+	})
+	<-blocked
+	p.mu.RLock()
+	requests := p.term.requests
+	p.mu.RUnlock()
+	waits := &request{t.Context(), Meta{}, state.Register{Subject: "t", Schema: `"double"`}, make(chan outcome, 1)}
+	wg.Go(func() { requests <- waits })
+	other := schemasRecord(key("other", 1), value("other", 1, 2, `"long"`, ""))
+	produce(t, client(t, c), other)
+	close(release)
+	wg.Wait()
+	if out := <-waits.done; out.err == nil || !strings.Contains(out.err.Error(), fmt.Sprintf("offset %d, ", other.Offset)) {
+		t.Errorf("written behind a foreign writer: %+v", out)
 	}
 }
 

@@ -79,6 +79,15 @@ func (c *Client) Snapshot(ctx context.Context, keep func(subject string) bool) (
 	return s, nil
 }
 
+// Asked are those whose settings a registry was asked for: of others it may have some too.
+func (s Snapshot) Asked() []string {
+	var subjects []string
+	for _, v := range s.Versions { // by subject
+		subjects = append(subjects, v.Subject)
+	}
+	return withContexts(slices.Compact(subjects))
+}
+
 // withContexts adds the registry ("") and the contexts that subjects are in.
 func withContexts(subjects []string) []string {
 	all := []string{""}

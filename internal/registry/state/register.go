@@ -251,10 +251,9 @@ func (s *State) Lookup(c Register, deleted bool) (Version, error) {
 			continue
 		}
 		found = true
-		c.Subject = in
-		holds := s.setting(in)
-		c.Normalize = c.Normalize || holds.Normalize != nil && *holds.Normalize
-		wanted, _, err := s.request(c, false)
+		there, holds := c, s.setting(in)
+		there.Subject, there.Normalize = in, c.Normalize || holds.Normalize != nil && *holds.Normalize
+		wanted, _, err := s.request(there, false)
 		if err != nil {
 			failed = cmp.Or(failed, err)
 			continue

@@ -84,7 +84,8 @@ func New(languages map[string]Language, level string) *State {
 // Overlay returns a state that shows what s shows and takes records of its own,
 // which s does not see. So a batch is planned one command after the other before
 // any of it is in the topic; then the overlay is dropped. s must not change while
-// the overlay is in use. The cost is that of what is written to it.
+// the overlay is in use, or what is planned on it may not apply. The cost is that of
+// what is written to it.
 func (s *State) Overlay() *State {
 	s.Index(len(s.pending)) // so that an upper layer never hides what a lower one does not know yet
 	return layered(&State{languages: s.languages, parsed: s.parsed, level: s.level, end: s.end}, s)
@@ -327,6 +328,9 @@ func (s *State) remove(u use) {
 	}
 	id := keyOf(context, v.id)
 	e := s.entries.at(id)
+	if e == nil {
+		return // gone below, where somebody has written all the same
+	}
 	if rest := without(e.uses, u); len(rest) > 0 {
 		s.entries.set(id, &entry{e.content, rest})
 		return

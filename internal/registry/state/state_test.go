@@ -259,6 +259,30 @@ func TestOverlay(t *testing.T) {
 	check(t, s)
 }
 
+// What an overlay is over may change all the same, by a writer who should not be there.
+func TestOverlayOfWhatChanges(t *testing.T) {
+	value := func(version, id int) []byte {
+		return fmt.Appendf(nil, `{"subject":"s","version":%d,"id":%d,"schema":"f%d int"}`, version, id, id)
+	}
+	s := load(t, []Record{{[]byte(at("s", 1)), value(1, 1)}})
+	over := s.Overlay()
+	for _, step := range []struct {
+		state *State
+		Record
+	}{
+		{over, Record{[]byte(at("s", 2)), value(2, 2)}},
+		{s, Record{[]byte(at("s", 1)), nil}},
+		{over, Record{[]byte(at("s", 1)), nil}},
+	} {
+		if err := step.state.Apply(step.Key, step.Value, 0); err != nil {
+			t.Error(err)
+		}
+	}
+	if v, err := over.Version("s", Latest, false); err != nil || v.ID != 2 {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
 // Queries may run beside each other and beside a plan; the race detector judges.
 func TestQueriesBesidePlan(t *testing.T) {
 	records, _ := topic(20, 3, 50)
