@@ -117,12 +117,26 @@ func loadSchemas(ctx context.Context, api api, a address, now time.Time) content
 	return d
 }
 
+// schemaHistory is who changed a subject, the newest first.
+type schemaHistory struct {
+	Rows []struct {
+		At      time.Time `json:"at"`
+		Who     string    `json:"who"`
+		From    string    `json:"from"`
+		Reason  string    `json:"reason"`
+		What    string    `json:"what"`
+		Version int       `json:"version"`
+		ID      int       `json:"id"`
+	} `json:"rows"`
+}
+
 // loadSubject reads about two versions of a subject. Which they are may only be
 // known once the list of them is.
 func loadSubject(ctx context.Context, api api, a address, now time.Time) content {
 	s := a.vars["subject"]
 	d := load(ctx, api, []question{asking[[]int64]("versions", subjectsPath(s, "versions")),
-		settingOf("compatibility", "config", "compatibilityLevel", s), settingOf("mode", "mode", "mode", s)}, now)
+		settingOf("compatibility", "config", "compatibilityLevel", s), settingOf("mode", "mode", "mode", s),
+		asking[schemaHistory]("history", withQuery(apiPath("registry", "history"), "subject", s, "limit", "50"))}, now)
 	newer, older := versionsShown(a, of[[]int64](d, "versions").Data)
 	var asks []question
 	for name, n := range map[string]int64{"newer": newer, "older": older} {

@@ -241,6 +241,13 @@ func (f *fakeDesk) registerRegistry(mux *http.ServeMux) {
 		}
 		answer(w, l)
 	})
+	mux.HandleFunc("GET /api/v1/registry/history", func(w http.ResponseWriter, r *http.Request) {
+		rows := []map[string]any{}
+		for v := 3; v > 0 && !f.empty; v-- {
+			rows = append(rows, map[string]any{"at": time.Date(2026, 11, v, 10, 0, 0, 0, time.UTC), "who": f.text, "from": "10.0.0.7:1234", "reason": f.text, "what": "register", "version": v, "id": 10 + v})
+		}
+		answer(w, map[string]any{"rows": rows})
+	})
 	mux.HandleFunc("GET /config", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, map[string]any{"compatibilityLevel": "BACKWARD"})
 	})

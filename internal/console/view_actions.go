@@ -58,7 +58,7 @@ func actionsParts(a address, d answers, asOf time.Time) []part {
 			v.Empty = "No action is like that."
 		}
 	}
-	return []part{titleView{frame: frame{Title: "Actions"}, Lines: []string{"Every change that was asked for through weir's pages, API and commands, with how it went. It is written down before it is made."}}.part(),
+	return []part{titleView{frame: frame{Title: "Actions"}, Lines: []string{"Every change that was asked for through weir's pages, API and commands, with how it went. It is written down before it is made. What was done to schemas is in the history of each subject."}}.part(),
 		{id: "filter", template: "actions-form", view: form}, v.part()}
 }
 

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -140,7 +141,7 @@ func subjectParts(a address, d answers, asOf time.Time, check checkView) []part 
 	if p.At.IsZero() {
 		return parts
 	}
-	parts = append(parts, versionsPart(a, f, p.Data, newer, older), schemaPart(a, d, asOf, newer, older), usesPart(a, d, asOf, newer))
+	parts = append(parts, versionsPart(a, f, p.Data, newer, older), schemaPart(a, d, asOf, newer, older), usesPart(a, d, asOf, newer), historyPart(d, asOf))
 	check.Action = uiPath("registry", "subjects", s, "check")
 	return append(parts, part{id: "check", template: "schema-check", view: check})
 }
@@ -260,6 +261,25 @@ func usesPart(a address, d answers, asOf time.Time, newer int64) part {
 	v.Sum = plural(int64(len(p.Data)), "registration") + ", " + plural(int64(len(ids.Data)), "reference")
 	if p.At.IsZero() && p.Err == "" {
 		v.Empty, v.Sum, v.age = "Not known, as the version could not be read.", "", ""
+	}
+	return v.part()
+}
+
+// historyPart is who changed the subject. The registry writes a row in the transaction
+// of the change itself, so there is none without the other.
+func historyPart(d answers, asOf time.Time) part {
+	f, p := framed[schemaHistory](d, "history", "History", asOf)
+	v := panelView{frame: f, Grid: grid{Cols: []column{plainCol("When (UTC)"), plainCol("What"), numCol("Version"), plainCol("Who"), plainCol("From"), {Label: "Reason", Wide: true}}}}
+	v.Sum = "newest first"
+	for _, h := range p.Data.Rows {
+		version := cell{Text: "–", Mark: "zero"}
+		if h.Version > 0 {
+			version = cell{Text: fmt.Sprint(h.Version)}
+		}
+		v.Grid.Rows = append(v.Grid.Rows, []cell{{Text: second(h.At)}, named(h.What, 24, ""), version, named(cmp.Or(h.Who, "not named"), 40, ""), named(h.From, 40, ""), named(h.Reason, 120, "")})
+	}
+	if len(v.Grid.Rows) == 0 && p.Err == "" {
+		v.Empty = "Nothing is known: it was made before weir wrote this topic."
 	}
 	return v.part()
 }
