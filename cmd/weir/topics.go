@@ -147,6 +147,8 @@ type topicsCreateCmd struct {
 	Partitions  int32             `default:"4" help:"How many partitions."`
 	Replication int16             `help:"How many replicas. Default: 3, or as many as there are brokers."`
 	Set         map[string]string `placeholder:"NAME=VALUE" mapsep:"none" help:"A setting of the topic, such as retention.ms=-1. Repeat for more."`
+	Reason      string            `placeholder:"TEXT" help:"Why, for the actions log."`
+	Output      string            `short:"o" enum:"table,json" default:"table" help:"table or json."`
 }
 
 // Help implements kong.HelpProvider.
@@ -170,7 +172,7 @@ func (c *topicsCreateCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer done()
-	plan, err := op.Plan(ctx, fleet.Change{Kind: fleet.TopicCreate, Topic: c.Topic, Partitions: c.Partitions, Replication: c.Replication, Set: c.Set})
+	plan, err := op.Plan(ctx, fleet.Change{Kind: fleet.TopicCreate, Topic: c.Topic, Partitions: c.Partitions, Replication: c.Replication, Set: c.Set, Reason: c.Reason})
 	if err != nil {
 		return err
 	}
@@ -179,17 +181,18 @@ func (c *topicsCreateCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
+	if c.Output == "json" {
+		return json.NewEncoder(s.out).Encode(result)
+	}
 	tell(s, &result)
 	fmt.Fprintf(s.out, "created topic %s with %d partitions\n", c.Topic, c.Partitions)
 	return nil
 }
 
 type topicsDeleteCmd struct {
-	target `embed:""`
-	Topics []string `arg:"" help:"Topics to delete."`
-	Yes    bool     `help:"Do it. Without it, only the plan is shown."`
-	Force  bool     `help:"Also topics that are weir's or Kafka's own."`
-	Reason string   `placeholder:"TEXT" help:"Why, for the actions log."`
+	changing `embed:""`
+	Topics   []string `arg:"" help:"Topics to delete."`
+	Force    bool     `help:"Also topics that are weir's or Kafka's own."`
 }
 
 // Help implements kong.HelpProvider.
@@ -204,6 +207,10 @@ Examples:
 
 // Run runs the command.
 func (c *topicsDeleteCmd) Run(ctx context.Context, s *streams) error {
+	change := fleet.Change{Kind: fleet.TopicDelete, Topics: c.Topics, Force: c.Force, Reason: c.Reason}
+	if c.Output == "json" {
+		return c.change(ctx, s, change)
+	}
 	cl, snapshot, err := c.snapshot(ctx)
 	if err != nil {
 		return err
@@ -225,7 +232,7 @@ func (c *topicsDeleteCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer done()
-	plan, err := op.Plan(ctx, fleet.Change{Kind: fleet.TopicDelete, Topics: c.Topics, Force: c.Force, Reason: c.Reason})
+	plan, err := op.Plan(ctx, change)
 	if err != nil {
 		return err
 	}
