@@ -52,7 +52,8 @@
 //     X-Weir-Min-Offset, is answered by what it has made.
 //   - An id that was answered means that schema for ever and is never given to
 //     another one. Nor is the id of a record that was aborted, which registries that
-//     read uncommitted have seen, or of one that compaction has removed.
+//     read uncommitted have seen, or of one that compaction has removed. The exception
+//     is who asks for an id, in mode IMPORT: one whose schema was deleted for good is free.
 //   - Who reads uncommitted is set right: before its first write a leader writes
 //     each key whose last record was aborted again, as it was committed.
 //   - A record that is malformed or contradicts an earlier one is kept out of
