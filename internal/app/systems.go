@@ -51,6 +51,9 @@ func (h *House) add(name string, needs []*cluster.Cluster, run func(ctx context.
 // build makes the systems and mounts their routes. It asks no cluster anything.
 func (h *House) build() (err error) {
 	cfg := &h.app.cfg
+	if err := h.buildActions(); err != nil {
+		return err
+	}
 	if err := h.buildRegistry(); err != nil {
 		return err
 	}
@@ -86,7 +89,7 @@ func (h *House) buildRegistry() (err error) {
 	url := cmp.Or(file.AdvertisedURL, h.app.advertised())
 	cfg := registry.Config{
 		Compatibility: file.Compatibility, MaxSchemaBytes: file.MaxSchemaBytes, ReadWait: file.ReadWait, WriteTimeout: file.WriteTimeout,
-		Takeover: file.Takeover, Group: file.Group, Version: Version, Log: h.app.cfg.Log,
+		Takeover: file.Takeover, Group: file.Group, Actions: h.actions, Version: Version, Log: h.app.cfg.Log,
 	}
 	h.registry, err = registry.NewShared(cfg, registry.Place{
 		Cluster: home, Holder: h.app.holder(), URL: url,
@@ -173,8 +176,8 @@ func (h *House) buildAudit() error {
 	return nil
 }
 
-// buildFleet makes what is known of the clusters, and the log of their changes.
-func (h *House) buildFleet() (err error) {
+// buildActions makes the log of what is changed.
+func (h *House) buildActions() (err error) {
 	if h.actions, err = actions.New(actions.Config{Instance: h.app.holder()}, h.Home); err != nil {
 		return err
 	}
@@ -184,6 +187,11 @@ func (h *House) buildFleet() (err error) {
 		}
 		return h.actions.Run(ctx, ready)
 	})
+	return nil
+}
+
+// buildFleet makes what is known of the clusters.
+func (h *House) buildFleet() (err error) {
 	cfg := fleet.Config{Actions: h.actions, Log: h.app.cfg.Log}
 	for _, name := range h.app.Clusters() {
 		_, embedded := h.app.Bootstrap(name)

@@ -29,6 +29,10 @@
 // answer when their own reader has passed the offset of the leader's reply. A
 // registration of what a subject has is answered anywhere, without the leader.
 //
+// What people do (settings, deletions, takeovers, whatever says X-Weir-Via) is in the
+// actions log besides, before and after it is done (recorded.go); what clients
+// register by themselves is in the history, by its own transaction.
+//
 // The HTTP table is in http.go and http_*.go, by noun; what Confluent's has no route
 // for is in weir's own API (api.go, transfer.go). Whole answers are kept until
 // something changes (answers.go): a start of many producers and consumers asks for

@@ -22,6 +22,8 @@ import (
 const (
 	headerForward   = "X-Forward"         // of a request from a process that does not lead: it goes no further
 	headerFrom      = "X-Weir-From"       // whose request that is
+	headerReason    = "X-Weir-Reason"     // of a change, for who asks later
+	headerSource    = "X-Weir-Source"     // where it came from, such as a commit
 	headerOffset    = "X-Weir-Offset"     // of a reply: all that was committed up to it is served here
 	headerMinOffset = "X-Weir-Min-Offset" // of a request: answer when you serve up to it
 )
@@ -57,35 +59,58 @@ func (s *Service) change(route string, of func(*call) (state.Command, func(state
 	})
 }
 
-// make has a change made, by whoever leads.
+// make has a change made, by whoever leads, and recorded where that is due.
 func (s *Service) make(w http.ResponseWriter, r *http.Request, body []byte, cmd state.Command, reply func(state.Reply) any) (int, error) {
 	// A caller who hangs up must not leave a write in doubt.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.cfg.WriteTimeout)
 	defer cancel()
-	r = r.WithContext(ctx)
+	var a *leaderReply
+	run := func(ctx context.Context) (err error) {
+		if a, err = s.ask(r.WithContext(ctx), body, cmd, reply); err == nil {
+			err = a.failure()
+		}
+		return err
+	}
+	err := error(nil)
+	if action, due := s.actionOf(r, cmd, body); due {
+		err = s.record(ctx, r, action, run)
+	} else {
+		err = run(ctx)
+	}
+	if refused := (*refusedThere)(nil); err != nil && !errors.As(err, &refused) {
+		return 0, err
+	}
+	if a.offset < 0 || a.failure() != nil { // of another registry, or not read here yet
+		a.offset = s.offset()
+	}
+	return a.send(w), nil
+}
+
+// ask asks whoever leads, until somebody does, and returns what is answered.
+func (s *Service) ask(r *http.Request, body []byte, cmd state.Command, reply func(state.Reply) any) (*leaderReply, error) {
 	why := error(errors.New("none is known"))
 	for {
-		made, offset, err := s.write(ctx, metaOf(r), cmd)
+		made, offset, err := s.write(r.Context(), metaOf(r), cmd)
 		switch {
 		case err == nil && reply == nil:
-			return s.reply(w, http.StatusNoContent, nil, offset), nil
+			return &leaderReply{status: http.StatusNoContent, offset: offset}, nil
 		case err == nil:
-			return s.reply(w, http.StatusOK, reply(made), offset), nil
+			return &leaderReply{http.StatusOK, mediaType, encode(reply(made)), offset}, nil
 		case !errors.Is(err, errNotLeading):
-			return 0, err
+			return nil, err
 		case r.Header.Get(headerForward) != "":
-			return 0, state.Refuse(state.CodeNoLeader, "This process does not lead the registry, and the request has been forwarded once already.")
+			return nil, state.Refuse(state.CodeNoLeader, "This process does not lead the registry, and the request has been forwarded once already.")
 		}
-		resp, err := s.askLeader(r, body)
-		if resp != nil {
-			return s.passOn(w, r, resp)
+		a, err := s.askLeader(r, body)
+		if a != nil {
+			return a, s.readThere(r.Context(), a)
 		}
 		if refusal := (*state.Error)(nil); errors.As(err, &refusal) {
-			return 0, err
+			return nil, err
 		}
 		why = cmp.Or(err, why)
-		if err := s.pause(ctx, why); err != nil {
-			return 0, err
+		if err := s.pause(r.Context(), why); err != nil {
+			return nil, err
 		}
 	}
 }
@@ -132,7 +157,7 @@ type leaderReply struct {
 }
 
 // forwarded are the headers that the leader has to know.
-var forwarded = []string{"Accept", "Authorization", "Content-Type", headerUnknown, "X-Weir-Reason", "X-Weir-Source", "X-Request-Id"}
+var forwarded = []string{"Accept", "Authorization", "Content-Type", headerUnknown, headerActor, headerReason, headerSource, "X-Request-Id"}
 
 // askLeader forwards a request. With neither an answer nor a refusal nothing was
 // done, for the reason in err, if one is known.
@@ -203,21 +228,37 @@ func (a *leaderReply) leads() (*leaderReply, error) {
 	return a, nil
 }
 
-// passOn answers with what the leader has said, once this process serves it.
-func (s *Service) passOn(w http.ResponseWriter, r *http.Request, a *leaderReply) (status int, err error) {
-	if a.offset >= 0 && a.status < http.StatusMultipleChoices {
-		if err := s.readBack(r.Context(), a.offset); err != nil {
-			return 0, err
-		}
+// readThere waits until this process serves what the leader has written.
+func (s *Service) readThere(ctx context.Context, a *leaderReply) error {
+	if a.offset < 0 || a.failure() != nil {
+		return nil
 	}
+	return s.readBack(ctx, a.offset)
+}
+
+// refusedThere is a refusal of another process, which goes to the client as it is.
+type refusedThere struct{ reply *leaderReply }
+
+// Error implements error.
+func (e *refusedThere) Error() string { return fmt.Sprintf("%d: %.500s", e.reply.status, e.reply.body) }
+
+func (a *leaderReply) failure() error {
+	if a.status < http.StatusMultipleChoices {
+		return nil
+	}
+	return &refusedThere{a}
+}
+
+// send answers with it, as it is.
+func (a *leaderReply) send(w http.ResponseWriter) (status int) {
 	h := w.Header()
 	if a.media != "" {
 		h.Set("Content-Type", a.media)
 	}
-	h.Set(headerOffset, strconv.FormatInt(s.offset(), 10))
+	h.Set(headerOffset, strconv.FormatInt(a.offset, 10))
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body) // the client may be gone
-	return a.status, nil
+	return a.status
 }
 
 // awaitMin waits until this process serves what the client knows to be written.

@@ -45,11 +45,13 @@ type Meta struct {
 // metaOf reads the headers of a request. One that was forwarded comes from the
 // client that the follower names.
 func metaOf(r *http.Request) Meta {
-	m := Meta{From: r.RemoteAddr, Reason: r.Header.Get("X-Weir-Reason"), Source: r.Header.Get("X-Weir-Source")}
+	m := Meta{From: r.RemoteAddr, Reason: r.Header.Get(headerReason), Source: r.Header.Get(headerSource)}
 	if from := r.Header.Get(headerFrom); from != "" && r.Header.Get(headerForward) != "" {
 		m.From = from
 	}
-	m.Who, _, _ = r.BasicAuth()
+	if m.Who, _, _ = r.BasicAuth(); m.Who == "" {
+		m.Who = r.Header.Get(headerActor)
+	}
 	return m
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/weirhq/weir/internal/actions"
 	"github.com/weirhq/weir/internal/cluster"
 	"github.com/weirhq/weir/internal/lease"
 	"github.com/weirhq/weir/internal/registry/state"
@@ -39,6 +40,10 @@ type Config struct {
 	// ReadWait is how long a request waits until this process has read the offset
 	// that its X-Weir-Min-Offset names. Default 5 s.
 	ReadWait time.Duration
+
+	// Actions takes what people do to the registry, before and after it is done. Nil:
+	// nothing does.
+	Actions *actions.Log
 
 	Version string       // of this program, for those who ask a registry for it
 	Log     *slog.Logger // default: discard

@@ -50,6 +50,7 @@ func TestShared(t *testing.T) {
 			{"CommitFails", testCommitFails},
 			{"Group", testGroup},
 			{"NoLeader", testNoLeader},
+			{"Recorded", testRecorded},
 		} {
 			t.Run(test.name, func(t *testing.T) {
 				for _, topic := range topics() {
