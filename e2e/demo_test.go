@@ -222,3 +222,25 @@ func TestDemoRefusesOneClusterTwice(t *testing.T) {
 		}
 	})
 }
+
+// What --clean deletes is recorded where there is a log of changes that the demo has
+// not made itself.
+func TestDemoCleanIsRecorded(t *testing.T) {
+	kafkatest.EachEngine(t, func(t *testing.T, newCluster func(t testing.TB) string) {
+		addr := newCluster(t)
+		on := []string{"--bootstrap", "local=" + addr, "--data", t.TempDir(), "--listen", "127.0.0.1:0"}
+		for _, args := range [][]string{
+			{"topics", "create", "mine", "--bootstrap", addr},
+			append([]string{"demo", "--exit"}, on...),
+			append([]string{"demo", "--clean"}, on...),
+		} {
+			if _, stderr, code := run(t, args...); code != 0 {
+				t.Fatalf("weir %s: exit code %d\n%s", args, code, stderr)
+			}
+		}
+		stdout, stderr, code := run(t, "actions", "--bootstrap", addr)
+		if code != 0 || !regexp.MustCompile(`command +topic-delete +local +page-views +done`).MatchString(stdout) {
+			t.Errorf("weir actions: exit code %d\n%s%s", code, stdout, stderr)
+		}
+	})
+}

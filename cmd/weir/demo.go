@@ -47,7 +47,7 @@ func (c *demoCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	if c.Clean {
-		return demo.Clean(ctx)
+		return demo.Clean(ctx, actor())
 	}
 	result, err := demo.Run(ctx)
 	if err != nil {

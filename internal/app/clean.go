@@ -5,16 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/weirhq/weir/internal/actions"
 	"github.com/weirhq/weir/internal/cluster"
 	"github.com/weirhq/weir/internal/wire"
 )
 
-// Clean deletes what demos have created on the configured clusters.
-func Clean(ctx context.Context, cfg Config, out io.Writer) error {
+// Clean deletes what demos have created on the configured clusters. by is who asks,
+// for the actions log.
+func Clean(ctx context.Context, cfg Config, by string, out io.Writer) error {
 	a, err := New(cfg)
 	if err != nil {
 		return err
@@ -35,13 +38,31 @@ func Clean(ctx context.Context, cfg Config, out io.Writer) error {
 			fmt.Fprintf(table, "%s\t%s\n", d.topic, d.cluster.Name)
 		}
 		table.Flush()
-		for _, d := range doomed {
-			if err := d.cluster.DeleteTopics(ctx, d.topic); err != nil {
-				return err
-			}
-		}
-		return nil
+		return deleteAll(ctx, home, doomed, by)
 	})
+}
+
+// deleteAll deletes topics, as the actions log asks for it if home has one that was
+// there before the demo.
+func deleteAll(ctx context.Context, home *cluster.Cluster, topics []doomed, by string) error {
+	record := func(ctx context.Context, _ actions.Action, run func(context.Context) error) error { return run(ctx) }
+	if _, err := home.Topic(ctx, actions.TopicName); err == nil && !slices.Contains(topics, doomed{home, actions.TopicName}) {
+		log, err := actions.New(actions.Config{}, home)
+		if err != nil {
+			return err
+		}
+		defer log.Close()
+		record = log.Do
+	} else if err != nil && !errors.Is(err, cluster.ErrNoTopic) {
+		return err
+	}
+	for _, d := range topics {
+		a := actions.Action{Actor: by, Via: "command", System: "demo", Kind: "topic-delete", Cluster: d.cluster.Name, Target: d.topic, Reason: "weir demo --clean"}
+		if err := record(ctx, a, func(ctx context.Context) error { return d.cluster.DeleteTopics(ctx, d.topic) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // withClusters runs the engines and calls f with connections.

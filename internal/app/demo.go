@@ -440,7 +440,7 @@ func (d *Demo) created(ctx context.Context, h *House, c *cluster.Cluster, t clus
 
 // Clean deletes the topics that demos have created on these clusters and that
 // are still the same ones, after showing which.
-func (d *Demo) Clean(ctx context.Context) error {
+func (d *Demo) Clean(ctx context.Context, by string) error {
 	if d.cfg.Data == "" && len(d.cfg.Bootstrap) == 0 {
 		return errors.New("nothing to clean: without --data or --bootstrap the demo leaves nothing behind; name what it ran on")
 	}
@@ -451,5 +451,5 @@ func (d *Demo) Clean(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return Clean(ctx, cfg, d.notes)
+	return Clean(ctx, cfg, by, d.notes)
 }

@@ -2,9 +2,14 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/weirhq/weir/internal/actions"
 )
 
 const (
@@ -24,7 +29,17 @@ func (s *Service) registerTakeover(api huma.API) {
 	register(s, api, http.MethodPost, "registry-handback", handbackPath, "End weir's writing, so that another registry can begin; without apply, say what would be done", s.postHandback)
 }
 
+// asking keeps the request: it says who asks.
+type asking struct{ request *http.Request }
+
+// Resolve implements huma.Resolver.
+func (in *asking) Resolve(ctx huma.Context) []error {
+	in.request, _ = humago.Unwrap(ctx)
+	return nil
+}
+
 type takeoverInput struct {
+	asking
 	Body struct {
 		Apply             bool   `json:"apply,omitempty" doc:"Do it, unless there are refusals. Without it, nothing is changed."`
 		Peer              string `json:"peer,omitempty" doc:"URL of the registry to compare with. Default: the one that runs."`
@@ -37,10 +52,26 @@ func (s *Service) postTakeover(ctx context.Context, in *takeoverInput) (Takeover
 	if !in.Body.Apply {
 		return s.PlanTakeover(ctx, in.Body.Peer)
 	}
-	return s.TakeOver(ctx, in.Body.Peer, in.Body.Reason, in.Body.AcceptDifferences)
+	var t Takeover
+	change, _ := json.Marshal(in.Body) // texts only
+	err := s.record(ctx, in.request, actions.Action{Kind: "schema-takeover", Target: schemasTopic, Reason: in.Body.Reason, Change: change}, func(ctx context.Context) (err error) {
+		if t, err = s.TakeOver(ctx, in.Body.Peer, in.Body.Reason, in.Body.AcceptDifferences); err == nil && !t.Done {
+			err = errRefused
+		}
+		return err
+	})
+	if errors.Is(err, errRefused) {
+		err = nil // t says why
+	}
+	return t, err
 }
 
-type handbackInput struct{ Body HandbackRequest }
+var errRefused = errors.New("it is refused for now")
+
+type handbackInput struct {
+	asking
+	Body HandbackRequest
+}
 
 // Handback is the answer of POST handback.
 type Handback struct {
@@ -58,7 +89,13 @@ func (s *Service) postHandback(ctx context.Context, in *handbackInput) (h Handba
 	if !in.Body.Apply {
 		return h, nil
 	}
-	if err := s.HandBack(ctx, in.Body.Reason, in.Body.Forwarded); err != nil {
+	handBack := func(ctx context.Context) error { return s.HandBack(ctx, in.Body.Reason, in.Body.Forwarded) }
+	if in.Body.Forwarded {
+		err = handBack(ctx)
+	} else {
+		err = s.record(ctx, in.request, actions.Action{Kind: "schema-handback", Target: schemasTopic, Reason: in.Body.Reason}, handBack)
+	}
+	if err != nil {
 		return h, err
 	}
 	h.Writer, h.Done = writerOther, true

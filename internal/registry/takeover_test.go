@@ -287,7 +287,7 @@ func handBack(t *testing.T, c *cluster.Cluster, p, second *process) {
 	if h, err := p.postHandback(t.Context(), &handbackInput{}); err != nil || h.Done || h.Aborted != 2 || !p.Status().Leads {
 		t.Errorf("without apply: %+v, %v", h, err)
 	}
-	if h, err := p.postHandback(withTimeout(t), &handbackInput{HandbackRequest{Apply: true, Reason: "a test"}}); err != nil || !h.Done || h.Writer != writerOther {
+	if h, err := p.postHandback(withTimeout(t), &handbackInput{Body: HandbackRequest{Apply: true, Reason: "a test"}}); err != nil || !h.Done || h.Writer != writerOther {
 		t.Fatalf("%+v, %v", h, err)
 	}
 	judge(t, c)
