@@ -27,7 +27,7 @@ const module = "github.com/weirhq/weir/"
 // layers are the packages from the bottom up. A package may import what stands
 // below it, and nothing beside or above; so systems do not know each other.
 var layers = [][]string{
-	{"internal/wire", "internal/web", "internal/conf", "internal/invariant"},
+	{"internal/wire", "internal/web", "internal/conf", "internal/invariant", "internal/linediff"},
 	{"internal/cluster", "internal/broker", "serde"},
 	{"client", "internal/table", "internal/lease", "internal/actions"},
 	{"internal/registry/schema"}, // of the registry and its commands alone, like the next rows
@@ -41,7 +41,7 @@ var layers = [][]string{
 }
 
 // testing packages are imported by tests alone, and may import anything.
-var testing_ = []string{"internal/broker/brokertest", "internal/kafkatest", "internal/browsertest", "e2e", "bench/cluster", "bench/console", "bench/registry"}
+var testing_ = []string{"internal/broker/brokertest", "internal/kafkatest", "internal/browsertest", "internal/registry/registrytest", "e2e", "bench/cluster", "bench/console", "bench/registry"}
 
 // only says which packages may import what, beyond the layers; "*/http.go" is a
 // pattern of file names.
@@ -80,14 +80,14 @@ var pure = []string{
 	"internal/registry/view.go", "internal/registry/rivals.go", "internal/registry/desired/plan.go", "client/count.go", "internal/fleet/plan.go", "internal/fleet/plan_config.go", "internal/fleet/plan_group.go",
 	"internal/fleet/list.go", "internal/fleet/command.go", "internal/fleet/view.go", "internal/fleet/health.go", "internal/actions/record.go", "internal/lease/committed.go",
 	"internal/records/plan.go", "internal/records/cursor.go", "internal/records/merge.go", "internal/records/filter.go",
-	"internal/records/own.go", "internal/console/state.go",
+	"internal/records/own.go", "internal/records/quick.go", "internal/records/operand.go", "internal/records/fields.go", "internal/records/candidate.go", "internal/actions/cut.go", "internal/console/state.go",
 	"internal/demo/parse.go", "internal/demo/generate.go", "serde/framing.go", "serde/subject.go",
 }
 
 // pureDirs are packages whose every file is pure.
 var pureDirs = []string{
 	"internal/registry/schema", "internal/registry/avroschema", "internal/registry/jsonschema", "internal/registry/protoschema", "internal/registry/state",
-	"internal/registry/verify",
+	"internal/registry/verify", "internal/linediff",
 }
 
 // calls says which functions may be called in which packages only.

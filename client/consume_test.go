@@ -1,12 +1,9 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -17,7 +14,7 @@ import (
 
 	"github.com/weirhq/weir/internal/cluster"
 	"github.com/weirhq/weir/internal/kafkatest"
-	"github.com/weirhq/weir/internal/registry"
+	"github.com/weirhq/weir/internal/registry/registrytest"
 	"github.com/weirhq/weir/internal/wire"
 	"github.com/weirhq/weir/serde"
 )
@@ -117,45 +114,9 @@ func testPollContext(t *testing.T, addr string, c *cluster.Cluster) {
 	}
 }
 
-// memoryLog is the registry's topic, in memory, of one goroutine at a time.
-type memoryLog [][2][]byte
-
-func (l *memoryLog) ReadToEnd(_ context.Context, fn func(key, value []byte, offset int64) error) error {
-	for i, r := range *l {
-		if err := fn(r[0], r[1], int64(i)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (l *memoryLog) Append(_ context.Context, key, value []byte) (int64, error) {
-	*l = append(*l, [2][]byte{bytes.Clone(key), bytes.Clone(value)})
-	return int64(len(*l) - 1), nil
-}
-
-func newRegistry(t *testing.T) *serde.Registry {
-	t.Helper()
-	service, err := registry.New(registry.Config{}, &memoryLog{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := service.Load(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	mux := http.NewServeMux()
-	service.Register(mux)
-	server := httptest.NewServer(mux)
-	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections()
-		server.Close()
-	})
-	return serde.NewRegistry(server.URL)
-}
-
 func testDecode(t *testing.T, addr string, c *cluster.Cluster) {
 	ensure(t, c, "decoded", 1)
-	schemas := newRegistry(t)
+	schemas := serde.NewRegistry(registrytest.Start(t, c, "test"))
 	type view struct {
 		Path string `avro:"path"`
 	}

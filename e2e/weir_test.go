@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "building weir: %v\n%s", err, out)
 		os.Exit(1)
 	}
+	os.Setenv("WEIR_REGISTRY_SNAPSHOT_DIR", "off") // in the user's cache otherwise
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		os.RemoveAll(dir)
 		os.Exit(code)

@@ -1,8 +1,8 @@
 package serde
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -16,6 +16,7 @@ import (
 type reply struct {
 	ID         int             `json:"id"`
 	GUID       string          `json:"guid"`
+	Subject    string          `json:"subject"`
 	Version    int             `json:"version"`
 	Format     Format          `json:"schemaType"`
 	Text       string          `json:"schema"`
@@ -26,21 +27,6 @@ type wireReference struct {
 	Name    string `json:"name"`
 	Subject string `json:"subject"`
 	Version int    `json:"version"`
-}
-
-// request sends one request. Its error is one of ours.
-func (r *Registry) request(ctx context.Context, method, path string, body any, out any) error {
-	r.requests.Add(1)
-	err := r.client.Do(ctx, method, path, body, out)
-	var refused *sr.ResponseError
-	var poison Poison
-	switch {
-	case err == nil, errors.As(err, &poison):
-		return err
-	case errors.As(err, &refused) && final(refused.ErrorCode):
-		return fmt.Errorf("%w: %w", ErrSchema, err)
-	}
-	return fmt.Errorf("%w: %w", ErrRegistry, err)
 }
 
 // final says whether an error code is the registry's judgement on the schema.
@@ -64,8 +50,7 @@ func (r *Registry) ask(ctx context.Context, id SchemaID) (stored, error) {
 	}
 	var got reply
 	err := r.request(at, "GET", path, nil, &got)
-	var refused *sr.ResponseError
-	if errors.As(err, &refused) && (refused.ErrorCode == sr.ErrSchemaNotFound.Code || refused.ErrorCode == sr.ErrSubjectNotFound.Code) {
+	if notFound(err) {
 		return stored{}, ErrUnknownSchema
 	}
 	if err != nil {
@@ -88,7 +73,7 @@ func (r *Registry) complete(ctx context.Context, got reply) (stored, error) {
 	s.GUID, _ = ParseGUID(got.GUID) // older registries have none
 	refs := references{registry: r, known: map[string]Reference{}}
 	var err error
-	s.References, err = refs.fetch(ctx, got.References, 0)
+	s.References, err = refs.fetch(ctx, got.References, cmp.Or(contextOf(got.Subject), r.context), 0)
 	return s, err
 }
 
@@ -98,12 +83,14 @@ type references struct {
 	known    map[string]Reference
 }
 
-func (r *references) fetch(ctx context.Context, wire []wireReference, depth int) (refs []Reference, err error) {
+// fetch fetches what a schema in a context refers to.
+func (r *references) fetch(ctx context.Context, wire []wireReference, in string, depth int) (refs []Reference, err error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("%w: its references lead in a circle, or are nested over %d deep", ErrSchema, maxDepth)
 	}
 	for _, w := range wire {
-		path := "/subjects/" + url.PathEscape(w.Subject) + "/versions/" + strconv.Itoa(w.Version)
+		subject := within(in, w.Subject)
+		path := "/subjects/" + url.PathEscape(subject) + "/versions/" + strconv.Itoa(w.Version)
 		ref, ok := r.known[path]
 		if !ok {
 			if len(r.known) >= maxReferences {
@@ -115,7 +102,7 @@ func (r *references) fetch(ctx context.Context, wire []wireReference, depth int)
 				return nil, fmt.Errorf("reference %q: %w", w.Name, err)
 			}
 			ref = Reference{Text: got.Text}
-			if ref.References, err = r.fetch(ctx, got.References, depth+1); err != nil {
+			if ref.References, err = r.fetch(ctx, got.References, contextOf(subject), depth+1); err != nil {
 				return nil, err
 			}
 			r.known[path] = ref
@@ -137,6 +124,7 @@ func (r *Registry) register(ctx context.Context, subject string, s Schema, mode 
 		if got, ok := r.ids.get(question); ok {
 			return got, nil
 		}
+		r.lookups[inMemory][miss].Add(1)
 		got, err := r.answer(ctx, question, func(ctx context.Context) (stored, error) { return r.post(ctx, subject, s, mode, normalize) })
 		if err == nil {
 			r.ids.put(question, got)
@@ -151,21 +139,23 @@ func (r *Registry) register(ctx context.Context, subject string, s Schema, mode 
 
 // post is register without a memory.
 func (r *Registry) post(ctx context.Context, subject string, s Schema, mode Mode, normalize bool) (stored, error) {
+	subject = within(r.context, subject)
 	body := map[string]any{"schema": s.Text}
 	if s.Format != Avro { // as older registries want it
 		body["schemaType"] = s.Format
 	}
 	var refs []wireReference
 	for _, ref := range s.References {
-		got, err := r.register(ctx, ref.Subject, Schema{Format: s.Format, Text: ref.Text, References: ref.References}, mode, normalize)
+		name := within(contextOf(subject), ref.Subject)
+		got, err := r.register(ctx, name, Schema{Format: s.Format, Text: ref.Text, References: ref.References}, mode, normalize)
 		if err != nil {
 			return stored{}, err
 		}
-		version, err := r.version(ctx, ref.Subject, got, s.Format, ref, normalize)
+		version, err := r.version(ctx, name, got, s.Format, ref, normalize)
 		if err != nil {
 			return stored{}, err
 		}
-		refs = append(refs, wireReference{ref.Name, r.context + ref.Subject, version})
+		refs = append(refs, wireReference{ref.Name, name, version})
 	}
 	if refs != nil {
 		body["references"] = refs
@@ -173,7 +163,7 @@ func (r *Registry) post(ctx context.Context, subject string, s Schema, mode Mode
 	if normalize {
 		ctx = sr.WithParams(ctx, sr.Normalize)
 	}
-	path := "/subjects/" + url.PathEscape(r.context+subject)
+	path := "/subjects/" + url.PathEscape(subject)
 	if mode == Register {
 		path += "/versions"
 	}
@@ -210,7 +200,7 @@ func (r *Registry) latest(ctx context.Context, subject string) (Schema, codec, e
 	v, err := r.once(ctx, "latest "+subject, func(ctx context.Context) (any, error) {
 		return r.answer(ctx, "latest "+subject, func(ctx context.Context) (stored, error) {
 			var got reply
-			if err := r.request(ctx, "GET", "/subjects/"+url.PathEscape(r.context+subject)+"/versions/latest", nil, &got); err != nil {
+			if err := r.request(ctx, "GET", "/subjects/"+url.PathEscape(within(r.context, subject))+"/versions/latest", nil, &got); err != nil {
 				return stored{}, err
 			}
 			if got.ID < 1 || got.ID > math.MaxInt32 {

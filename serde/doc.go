@@ -29,6 +29,11 @@
 // the registry does not answer, for another may have been set up at its address; what
 // was believed then stays in memory.
 //
+// A registry is several processes, and the one that answers may lag behind the one
+// that gave an id away. So every request asks for what earlier replies knew
+// (X-Weir-Min-Offset, which registries of other makers ignore), and what is not found
+// is asked for again a moment later, before it is called unknown: see behind.go.
+//
 // # Guarantee
 //
 // What is encoded is readable by whoever can ask the registry: its schema is there.
@@ -40,7 +45,9 @@
 // Every error tells by its type what to do. [Retriable]: the registry is away or
 // makes no sense, ask again. [Poison]: it will never work, whether the framing is
 // malformed (ErrNoSchema), the registry says that there is no such id
-// (ErrUnknownSchema), or the bytes, the schema and the type do not fit (ErrSchema).
+// (ErrUnknownSchema), or the bytes, the schema and the type do not fit (ErrSchema). A
+// follower that hears of nothing new for as long as we wait for it, and yet lags, is
+// believed.
 //
 // While the registry is away, everything that was seen before goes on: in memory,
 // and with a cache directory also after a restart, ids and the registrations of
@@ -53,8 +60,10 @@
 // as a map, allocate in their libraries); see the benchmarks, which run against the
 // bare libraries. Memory is bounded by 10,000 schemas for each Registry and
 // resolutions for each Serde, least recently used out first, and by 10,000 unknown
-// ids. An unknown id is asked again after 1 s, 2 s, 4 s, up to once a minute, so a
-// topic of foreign bytes does not become a storm of requests.
+// ids. An unknown id is asked for again after 1 s, 2 s, 4 s, up to once a minute, with
+// at most 4 requests each time, so a topic of foreign bytes does not become a storm of
+// requests. The first such ids of a while cost half a second each, and soon nothing.
+// [Registry.Measure] counts what memory did not have, and what became of it.
 //
 // # What it is not
 //

@@ -22,6 +22,7 @@ type fake struct {
 	old      bool // a registry before GUIDs: replies to a registration hold the id only
 	requests atomic.Int64
 	instead  atomic.Pointer[http.HandlerFunc] // answers in its place
+	routes   *http.ServeMux
 
 	mu       sync.Mutex
 	schemas  []fakeSchema // its id is its index + 1
@@ -46,16 +47,14 @@ func newFake(t testing.TB) *fake {
 	mux.HandleFunc("GET /schemas/ids/{id}", f.byID)
 	mux.HandleFunc("GET /schemas/ids/{id}/versions", f.uses)
 	mux.HandleFunc("GET /schemas/guids/{g}", f.byGUID)
+	f.routes = mux
 	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.requests.Add(1)
 		if instead := f.instead.Load(); instead != nil {
 			(*instead)(w, r)
 			return
 		}
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.asked = append(f.asked, r.Method+" "+r.URL.RequestURI())
-		mux.ServeHTTP(w, r)
+		f.serve(w, r)
 	}))
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()
@@ -63,6 +62,13 @@ func newFake(t testing.TB) *fake {
 	})
 	f.url = h.URL
 	return f
+}
+
+func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, r.Method+" "+r.URL.RequestURI())
+	f.routes.ServeHTTP(w, r)
 }
 
 // answer makes the fake say the same to everything; 0 ends that.
@@ -146,7 +152,8 @@ func (f *fake) body(w http.ResponseWriter, r *http.Request) (s fakeSchema, ok bo
 		s.Text = strings.Join(strings.Fields(s.Text), " ")
 	}
 	for _, ref := range s.References {
-		if ref.Version < 1 || ref.Version > len(f.subjects[ref.Subject]) {
+		// One without a context is in that of the subject.
+		if ref.Version < 1 || ref.Version > len(f.subjects[within(contextOf(r.PathValue("s")), ref.Subject)]) {
 			refuse(w, 42201, "no schema reference found for subject "+ref.Subject)
 			return s, false
 		}

@@ -40,7 +40,9 @@ type Registry struct {
 	codecs  *cache[SchemaID, parsed]
 	ids     *cache[string, stored] // by question
 
-	requests, fromDisk, diskErrors atomic.Int64
+	requests atomic.Int64
+	lookups  lookups
+	progress progress
 
 	mu      sync.Mutex // guards what follows
 	unknown map[SchemaID]unknown
@@ -95,13 +97,13 @@ func NewRegistry(url string, opts ...RegistryOpt) *Registry {
 	for _, opt := range opts {
 		opt(&cfg)
 	}
-	client, err := sr.NewClient(append([]sr.ClientOpt{
+	client, err := newClient(append([]sr.ClientOpt{
 		sr.URLs(strings.Split(url, ",")...), sr.UserAgent("weir"), sr.LogLevel(sr.LogLevelNone),
-	}, cfg.client...)...)
+	}, cfg.client...))
 	r := &Registry{
 		client: client, err: err, context: cfg.context, now: time.Now,
 		schemas: newCache[SchemaID, Schema](cfg.max), codecs: newCache[SchemaID, parsed](cfg.max), ids: newCache[string, stored](cfg.max),
-		unknown: map[SchemaID]unknown{},
+		progress: progress{patience: firstPatience}, unknown: map[SchemaID]unknown{},
 	}
 	if cfg.dir != "" {
 		r.disk = openDisk(cfg.dir, strings.TrimRight(url, "/"), cfg.context)
@@ -119,7 +121,8 @@ type Stats struct {
 
 // Stats returns the counts.
 func (r *Registry) Stats() Stats {
-	return Stats{r.requests.Load(), r.fromDisk.Load(), r.diskErrors.Load(), r.codecs.len()}
+	disk := &r.lookups[onDisk]
+	return Stats{r.requests.Load(), disk[hit].Load(), disk[failed].Load(), r.codecs.len()}
 }
 
 // Decode decodes a value with V0 framing as its own schema says. Avro records
@@ -233,6 +236,7 @@ func (r *Registry) fetch(ctx context.Context, id SchemaID) (Schema, error) {
 	if s, ok := r.schemas.get(id); ok {
 		return s, nil
 	}
+	r.lookups[inMemory][miss].Add(1)
 	if id.GUID != (GUID{}) {
 		if got, ok := r.load(id.question()); ok {
 			r.schemas.put(id, got.Schema)
@@ -286,14 +290,21 @@ func (r *Registry) answer(ctx context.Context, question string, ask func(context
 		}
 	}
 	got, err := ask(ctx)
-	if !errors.Is(err, ErrRegistry) {
+	switch {
+	case err == nil:
+		r.lookups[atRegistry][hit].Add(1)
 		r.setAway(time.Time{})
-		if err == nil {
-			got.Question = question
-			r.countDisk(r.disk.store(got))
+		got.Question = question
+		if r.disk.store(got) != nil {
+			r.lookups[onDisk][failed].Add(1)
 		}
+		return got, nil
+	case !errors.Is(err, ErrRegistry):
+		r.lookups[atRegistry][miss].Add(1)
+		r.setAway(time.Time{})
 		return got, err
 	}
+	r.lookups[atRegistry][failed].Add(1)
 	r.setAway(r.now().Add(awayFor))
 	if got, ok := r.load(question); ok {
 		return got, nil
@@ -308,16 +319,17 @@ func (r *Registry) setAway(until time.Time) {
 }
 
 func (r *Registry) load(question string) (stored, bool) {
+	if r.disk.dir == "" {
+		return stored{}, false
+	}
 	got, ok, err := r.disk.load(question)
-	r.countDisk(err)
-	if ok {
-		r.fromDisk.Add(1)
+	result := miss
+	switch {
+	case ok:
+		result = hit
+	case err != nil:
+		result = failed
 	}
+	r.lookups[onDisk][result].Add(1)
 	return got, ok
-}
-
-func (r *Registry) countDisk(err error) {
-	if err != nil {
-		r.diskErrors.Add(1)
-	}
 }

@@ -1,5 +1,7 @@
 package serde
 
+import "strings"
+
 // Subject names the subject of a schema in the registry. record is the full name
 // of what the schema describes (Avro's named type, Protobuf's message, JSON
 // Schema's title), "" if it has none; then a strategy that needs it returns "".
@@ -32,3 +34,24 @@ func ValueSubject(topic string) string { return topic + "-value" }
 
 // KeySubject returns the subject of a topic's keys by the strategy TopicName.
 func KeySubject(topic string) string { return topic + "-key" }
+
+// contextOf is the context that a subject names, ":.team:" of ":.team:orders"; ""
+// where it names none.
+func contextOf(subject string) string {
+	if !strings.HasPrefix(subject, ":.") {
+		return ""
+	}
+	if end := strings.IndexByte(subject[1:], ':'); end >= 0 {
+		return subject[:end+2]
+	}
+	return ""
+}
+
+// within is a subject as it is meant in a context: unless it names its own, it is
+// in that one.
+func within(context, subject string) string {
+	if contextOf(subject) != "" {
+		return subject
+	}
+	return context + subject
+}

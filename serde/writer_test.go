@@ -115,6 +115,57 @@ func TestContextAndNormalize(t *testing.T) {
 	}
 }
 
+// What a schema refers to is in its context, whether the reference says so or not, and
+// what that refers to in the context of that.
+func TestReferencesInContext(t *testing.T) {
+	srv := newFake(t)
+	reg := func() *Registry { return NewRegistry(srv.url, WithContext(":.team:")) }
+	name := Reference{Name: "Name", Subject: "name", Text: `{"type":"fixed","name":"Name","size":1}`}
+	base := Reference{Name: "Base", Subject: ":.shared:base", Text: `{"type":"record","name":"Base","fields":[{"name":"n","type":"Name"}]}`, References: []Reference{name}}
+	user := Reference{Name: "User", Subject: "user", Text: `{"type":"fixed","name":"User","size":1}`}
+	cfg := Config{Schema: `{"type":"record","name":"Post","fields":[{"name":"u","type":"User"},{"name":"b","type":"Base"}]}`, References: []Reference{user, base}}
+	want := map[string]any{"u": []byte("u"), "b": map[string]any{"n": []byte("n")}}
+	b, err := newSerde[map[string]any](t, reg(), cfg).Encode(t.Context(), "t", want)
+	if order := []string{":.team:user", ":.shared:name", ":.shared:base", ":.team:t-value"}; err != nil || !cmp.Equal(srv.order, order) {
+		t.Fatalf("%v, %q", err, srv.order)
+	}
+	decode := func() {
+		t.Helper()
+		if got, err := reg().Decode(t.Context(), b); err != nil || !cmp.Equal(got, any(want)) {
+			t.Errorf("%v, %v", got, err)
+		}
+	}
+	decode()
+	for i := range srv.schemas { // as other clients register them
+		for j, ref := range srv.schemas[i].References {
+			if ref.Subject != ":.shared:base" {
+				srv.schemas[i].References[j].Subject = ref.Subject[strings.LastIndex(ref.Subject, ":")+1:]
+			}
+		}
+	}
+	srv.put("user", fakeSchema{Text: `{"type":"fixed","name":"User","size":2}`}) // another one, in the default context
+	decode()
+}
+
+func TestContextNames(t *testing.T) {
+	f := func(context, subject, in, named string) {
+		t.Helper()
+		if got := within(context, subject); got != in {
+			t.Errorf("%s in %q: %s, want %s", subject, context, got, in)
+		}
+		if got := contextOf(subject); got != named {
+			t.Errorf("%s names %q, want %q", subject, got, named)
+		}
+	}
+	f("", "s", "s", "")
+	f(":.a:", "s", ":.a:s", "")
+	f(":.a:", ":.b:s", ":.b:s", ":.b:")
+	f(":.a:", ":.:s", ":.:s", ":.:") // the default context
+	f(":.a:", ":.b", ":.a::.b", "")
+	f(":.a:", ":s:t", ":.a::s:t", "")
+	f("", ":.b:s:t", ":.b:s:t", ":.b:")
+}
+
 type one struct {
 	A int32 `avro:"a" json:"a"`
 }
@@ -126,6 +177,7 @@ func TestLatest(t *testing.T) {
 	const v3 = `{"type":"record","name":"E","fields":[{"name":"a","type":"string"}]}`
 	srv := newFake(t)
 	reg := NewRegistry(srv.url)
+	reg.progress.patience = 0 // see behind_test.go
 	now := time.Unix(0, 0)
 	s := newSerde[map[string]any](t, reg, Config{Mode: Latest, Refresh: time.Minute})
 	s.now = func() time.Time { return now }

@@ -1,20 +1,24 @@
 package console_test
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/twmb/avro"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/weirhq/weir/internal/cluster"
 	"github.com/weirhq/weir/internal/kafkatest"
 	"github.com/weirhq/weir/internal/records"
+	"github.com/weirhq/weir/serde"
 )
 
 // BenchmarkSearch reads the same ranges of the same topic by a search that finds
@@ -31,7 +35,7 @@ func BenchmarkSearch(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer c.Close()
-	reader, err := records.NewReader(c, nil)
+	reader, err := records.NewReader(c, records.RegistryAt(registry(b)))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -40,14 +44,19 @@ func BenchmarkSearch(b *testing.B) {
 		name       string
 		partitions int32
 		codec      kgo.CompressionCodec
+		value      func(*rand.Rand) []byte
 	}{
-		{"plain-8", 8, kgo.NoCompression()},
-		{"plain-1", 1, kgo.NoCompression()},
-		{"zstd-8", 8, kgo.ZstdCompression()},
-		{"lz4-1", 1, kgo.Lz4Compression()},
+		{"plain-8", 8, kgo.NoCompression(), line},
+		{"plain-1", 1, kgo.NoCompression(), line},
+		{"zstd-8", 8, kgo.ZstdCompression(), line},
+		{"lz4-1", 1, kgo.Lz4Compression(), line},
+		{"avro-8", 8, kgo.NoCompression(), framed},
 	} {
-		payload := fill(b, c, topic.name, topic.partitions, topic.codec)
+		payload := fill(b, c, topic.name, topic.partitions, topic.codec, topic.value)
 		for _, q := range []records.SearchQuery{{Filter: "no such text"}, {CEL: "value.contains('no such text')"}, {CEL: "json.status == 600"}} {
+			if strings.HasPrefix(topic.name, "avro") && strings.HasPrefix(q.CEL, "value") {
+				continue // it is no text
+			}
 			name := "text"
 			switch {
 			case strings.Contains(q.CEL, "json"):
@@ -123,7 +132,7 @@ func consume(b *testing.B, c *cluster.Cluster, topic string, ends cluster.Offset
 }
 
 // fill writes records like those of an access log, and returns their bytes.
-func fill(b *testing.B, c *cluster.Cluster, topic string, partitions int32, codec kgo.CompressionCodec) (payload int64) {
+func fill(b *testing.B, c *cluster.Cluster, topic string, partitions int32, codec kgo.CompressionCodec, value func(*rand.Rand) []byte) (payload int64) {
 	if _, _, err := c.EnsureTopic(b.Context(), cluster.Topic{Name: topic, Partitions: partitions, Replication: 1}); err != nil {
 		b.Fatal(err)
 	}
@@ -136,7 +145,7 @@ func fill(b *testing.B, c *cluster.Cluster, topic string, partitions int32, code
 	rng := rand.New(rand.NewPCG(1, 2))
 	failed := make(chan error, 1)
 	for i := range int32(records) {
-		r := &kgo.Record{Topic: topic, Partition: i % partitions, Key: fmt.Appendf(nil, "user-%d", rng.IntN(1e6)), Value: line(rng)}
+		r := &kgo.Record{Topic: topic, Partition: i % partitions, Key: fmt.Appendf(nil, "user-%d", rng.IntN(1e6)), Value: value(rng)}
 		payload += int64(len(r.Key) + len(r.Value))
 		client.Produce(b.Context(), r, func(_ *kgo.Record, err error) {
 			if err != nil {
@@ -160,13 +169,62 @@ func fill(b *testing.B, c *cluster.Cluster, topic string, partitions int32, code
 
 var words = strings.Fields("api users orders items checkout search login images static account invoices reports events metrics")
 
-func line(rng *rand.Rand) []byte {
-	var v bytes.Buffer
-	fmt.Fprintf(&v, `{"status":%d,"bytes":%d,"path":"`, 200+rng.IntN(4)*100, rng.IntN(1e6))
-	for range 5 {
-		v.WriteString("/" + words[rng.IntN(len(words))])
+// access is a line of an access log.
+type access struct {
+	Status  int    `json:"status" avro:"status"`
+	Bytes   int    `json:"bytes" avro:"bytes"`
+	Path    string `json:"path" avro:"path"`
+	Agent   string `json:"agent" avro:"agent"`
+	Referer string `json:"referer" avro:"referer"`
+	Trace   string `json:"trace" avro:"trace"`
+}
+
+func someAccess(rng *rand.Rand) access {
+	a := access{
+		Status: 200 + rng.IntN(4)*100, Bytes: rng.IntN(1e6),
+		Agent:   fmt.Sprintf("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/%d.0", rng.IntN(140)),
+		Referer: "https://example.com/" + words[rng.IntN(len(words))],
+		Trace:   fmt.Sprintf("%016x%016x", rng.Uint64(), rng.Uint64()),
 	}
-	fmt.Fprintf(&v, `","agent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/%d.0","referer":"https://example.com/%s","trace":"%016x%016x"}`,
-		rng.IntN(140), words[rng.IntN(len(words))], rng.Uint64(), rng.Uint64())
-	return v.Bytes()
+	for range 5 {
+		a.Path += "/" + words[rng.IntN(len(words))]
+	}
+	return a
+}
+
+// line is a value in JSON.
+func line(rng *rand.Rand) []byte {
+	v, err := json.Marshal(someAccess(rng))
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+var accessSchema = avro.MustParse(accessText)
+
+const accessText = `{"type":"record","name":"access","fields":[{"name":"status","type":"int"},{"name":"bytes","type":"long"},{"name":"path","type":"string"},
+	{"name":"agent","type":"string"},{"name":"referer","type":["null","string"]},{"name":"trace","type":"string"}]}`
+
+// framed is a value in Avro, of the only schema of registry.
+func framed(rng *rand.Rand) []byte {
+	a := someAccess(rng)
+	v, err := accessSchema.AppendEncode(serde.AppendHeader(nil, 1), &a)
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// registry is one that knows schema 1.
+func registry(b *testing.B) (url string) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/schemas/ids/1" {
+			http.NotFound(w, r)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]string{"schema": accessText})
+	}))
+	b.Cleanup(server.Close)
+	return server.URL
 }

@@ -26,6 +26,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -74,12 +75,13 @@ func build(b *testing.B) (binary string) {
 	return binary
 }
 
-// registry starts weir on a cluster.
-func registry(b *testing.B, binary, kafka string) *server {
+// registry starts weir on a cluster. It has no snapshots, or those in a directory.
+func registry(b *testing.B, binary, kafka string, snapshots ...string) *server {
 	dir := b.TempDir()
 	addr := fmt.Sprintf("127.0.0.1:%d", freePort(b))
 	config := filepath.Join(dir, "weir.yaml")
-	text := fmt.Sprintf("web: {listen: '%s'}\nclusters: {main: {bootstrap: ['%s']}}\n", addr, strings.ReplaceAll(kafka, ",", "','"))
+	text := fmt.Sprintf("web: {listen: '%s'}\nclusters: {main: {bootstrap: ['%s']}}\nregistry: {snapshot_dir: '%s'}\n",
+		addr, strings.ReplaceAll(kafka, ",", "','"), append(snapshots, "off")[0])
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		b.Fatal(err)
 	}
@@ -291,9 +293,9 @@ func transactions(b *testing.B, addrs string, n int) time.Duration {
 	return times[n/2]
 }
 
-// BenchmarkStart is weir's start on 10,000 subjects of 5 versions.
-func BenchmarkStart(b *testing.B) {
-	addrs := kafka(b)
+// fill writes subjects of 5 versions, and returns the length of their texts.
+func fill(b *testing.B, addrs string, versions int) (text int) {
+	b.Helper()
 	c, err := cluster.Connect(b.Context(), cluster.Config{Name: "bench", Bootstrap: strings.Split(addrs, ",")})
 	if err != nil {
 		b.Fatal(err)
@@ -307,8 +309,7 @@ func BenchmarkStart(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer writer.Close()
-	text := 0
-	for i := range 50_000 {
+	for i := range versions {
 		v := wire.SchemaValue{Subject: fmt.Sprintf("subject-%05d-value", i/5), Version: i%5 + 1, ID: i + 1, Schema: schemaOf(i)}
 		key := wire.AppendSchemasKey(nil, wire.SchemasKey{Type: wire.SchemasSchema, Subject: v.Subject, Version: v.Version})
 		text += len(v.Schema)
@@ -321,16 +322,56 @@ func BenchmarkStart(b *testing.B) {
 	if err := writer.Flush(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	binary := build(b)
+	return text
+}
+
+// started starts weir, and says how long it took until it answered.
+func started(b *testing.B, binary, addrs, snapshots string) (*server, time.Duration) {
+	b.Helper()
 	began := time.Now()
-	weir := registry(b, binary, addrs)
+	weir := registry(b, binary, addrs, snapshots)
 	took := time.Since(began)
 	reply, ok := ask(b, weir.url+"/subjects/subject-09999-value/versions", "")
 	if !ok || !bytes.Equal(reply, []byte("[1,2,3,4,5]")) {
 		b.Fatalf("after the start: %s", reply)
 	}
-	b.ReportMetric(took.Seconds(), "s")
-	b.ReportMetric(weir.cpu(b).Seconds(), "cpu-s")
-	b.ReportMetric(float64(weir.memory(b))/1e6, "MB")
-	b.ReportMetric(float64(text)/1e6, "MB-of-text")
+	return weir, took
+}
+
+// BenchmarkStart is weir's start on subjects of 5 versions: from the topic, from its
+// snapshot, and from its snapshot while all brokers are away, which is served 2 s after
+// the begin.
+func BenchmarkStart(b *testing.B) {
+	binary := build(b)
+	for _, versions := range []int{50_000, 100_000} {
+		b.Run(fmt.Sprint(versions), func(b *testing.B) {
+			b.Setenv("_JAVA_OPTIONS", "-Xms512m -Xmx512m -XX:TieredStopAtLevel=4")
+			brokers := kafkatest.Start(b, kafkatest.Brokers(3))
+			b.Setenv("_JAVA_OPTIONS", "")
+			text := fill(b, brokers.Bootstrap(), versions)
+			dir := b.TempDir()
+			first, took := started(b, binary, brokers.Bootstrap(), "off") // makes weir's topics
+			b.ReportMetric(took.Seconds(), "s-first")
+			first.cmd.Process.Kill()
+			weir, took := started(b, binary, brokers.Bootstrap(), dir)
+			b.ReportMetric(took.Seconds(), "s")
+			b.ReportMetric(weir.cpu(b).Seconds(), "cpu-s")
+			b.ReportMetric(float64(weir.memory(b))/1e6, "MB")
+			b.ReportMetric(float64(text)/1e6, "MB-of-text")
+			if err := weir.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				b.Fatal(err)
+			}
+			if err := weir.cmd.Wait(); err != nil {
+				b.Fatal(err)
+			}
+			weir, took = started(b, binary, brokers.Bootstrap(), dir)
+			b.ReportMetric(took.Seconds(), "s-snapshot")
+			b.ReportMetric(weir.cpu(b).Seconds(), "cpu-s-snapshot")
+			b.ReportMetric(float64(weir.memory(b))/1e6, "MB-snapshot")
+			weir.cmd.Process.Kill()
+			brokers.Kill()
+			_, took = started(b, binary, brokers.Bootstrap(), dir)
+			b.ReportMetric(took.Seconds(), "s-away")
+		})
+	}
 }

@@ -30,7 +30,10 @@ func (c *changing) change(ctx context.Context, s *streams, change fleet.Change) 
 		return err
 	}
 	defer done()
+	_, stop := s.waiting(c.Output, "planning")
+	defer stop()
 	plan, err := op.Plan(ctx, change)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -47,26 +50,55 @@ func (c *changing) change(ctx context.Context, s *streams, change fleet.Change) 
 		}
 		return errors.New("nothing was changed; --yes does it")
 	}
+	_, stop = s.waiting(c.Output, "changing")
+	defer stop()
 	result, err := apply(ctx, op, plan)
-	if err != nil {
+	stop()
+	var partly *fleet.PartlyDone
+	if errors.As(err, &partly) {
+		result = partly.Result
+	} else if err != nil {
 		return err
 	}
 	if c.Output == "json" {
-		return json.NewEncoder(s.out).Encode(result)
+		return errors.Join(json.NewEncoder(s.out).Encode(result), err)
 	}
-	fmt.Fprintln(s.out, "done")
+	if err == nil {
+		fmt.Fprintln(s.out, "done")
+	}
 	tell(s, &result)
-	return nil
+	return err
 }
 
 func apply(ctx context.Context, op *fleet.Operator, plan fleet.Plan) (fleet.Result, error) {
 	return op.Apply(ctx, plan.Change, plan.Hash, fleet.By{Actor: actor(), Via: "command"})
 }
 
-// tell says what there is to say of a change that was made.
+// maxNotDone is how many steps that were not made are printed.
+const maxNotDone = 20
+
+// tell says what there is to say of a change that was made, or a part of it.
 func tell(s *streams, r *fleet.Result) {
+	for i, n := range r.NotDone {
+		if i == maxNotDone {
+			fmt.Fprintf(s.out, "not done: %d more; -o json names them all\n", len(r.NotDone)-i)
+			break
+		}
+		what := "not done"
+		if n.Maybe {
+			what = "perhaps not done"
+		}
+		fmt.Fprintf(s.out, "%s: %s: %s\n", what, printable(n.On), printable(n.Error))
+	}
+	what := "it"
+	if len(r.NotDone) > 0 {
+		what = "what was done"
+	}
 	if r.UndoCommand != "" {
-		fmt.Fprintf(s.out, "to undo it: %s\n", r.UndoCommand)
+		fmt.Fprintf(s.out, "to undo %s: %s\n", what, r.UndoCommand)
+	} else if r.Undo != nil { // a name that no command line can hold
+		b, _ := json.Marshal(r.Undo) // of texts and numbers
+		fmt.Fprintf(s.out, "to undo %s, plan this by the API: %s\n", what, printable(string(b)))
 	}
 	if r.Warning != "" {
 		fmt.Fprintf(s.err, "weir: %s\n", r.Warning)
@@ -77,7 +109,7 @@ func printPlan(s *streams, p *fleet.Plan) error {
 	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ON\tWHAT\tBEFORE\tAFTER\tNOTE")
 	for _, step := range p.Steps {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", printable(step.On), step.What, printable(step.Before), printable(step.After), step.Note)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", printable(step.On), printable(step.What), printable(step.Before), printable(step.After), printable(step.Note))
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -59,6 +61,7 @@ Examples:
 type streams struct {
 	out, err io.Writer
 	log      *slog.Logger
+	tty      bool // err is a terminal
 }
 
 // exitCode is an error that only says how to exit: all else has been printed.
@@ -92,7 +95,7 @@ func run(args []string, out, stderr io.Writer) (code int) {
 	}()
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(stderr, "weir: %v; weir --help tells what there is\n", err)
+		fmt.Fprintf(stderr, "weir: %v; %s --help tells what there is\n", err, commandOf(err))
 		return exitError
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -100,7 +103,7 @@ func run(args []string, out, stderr io.Writer) (code int) {
 	context.AfterFunc(ctx, stop) // a second Ctrl-C kills
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: c.LogLevel}))
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	err = parsed.Run(&streams{out, stderr, log})
+	err = parsed.Run(&streams{out, stderr, log, terminal(stderr)})
 	var status exitCode
 	switch {
 	case err == nil:
@@ -110,8 +113,24 @@ func run(args []string, out, stderr io.Writer) (code int) {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		err = errors.New("interrupted")
 	}
-	fmt.Fprintf(stderr, "weir: %v\n", err)
+	for line := range strings.Lines(err.Error() + "\n") { // it may quote what others have named
+		fmt.Fprintf(stderr, "weir: %s\n", printable(strings.TrimSuffix(line, "\n")))
+	}
 	return exitError
+}
+
+// commandOf returns the command that a wrong command line meant, as far as it is
+// known.
+func commandOf(err error) string {
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context != nil {
+		for _, p := range slices.Backward(wrong.Context.Path) {
+			if node := p.Node(); node != nil {
+				return node.FullPath()
+			}
+		}
+	}
+	return "weir"
 }
 
 // terminal says whether w is a terminal.

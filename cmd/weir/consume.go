@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -69,7 +70,9 @@ func (c *consumeCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	out := newRecordPrinter(c.Output, s.out)
-	err = cl.ReadRange(ctx, c.Topic, begin, end, out.print)
+	bar := c.progress(s, begin, end)
+	err = cl.ReadRange(ctx, c.Topic, begin, end, func(r *kgo.Record) error { bar.note(r); return out.print(r) })
+	bar.end()
 	if err == nil && c.Follow {
 		out.flush()
 		err = cl.Follow(ctx, c.Topic, end, func(records []*kgo.Record) error {
@@ -85,6 +88,30 @@ func (c *consumeCmd) Run(ctx context.Context, s *streams) error {
 		err = fmt.Errorf("%w; weir topics describe %s shows what there is", err, c.Topic)
 	}
 	return errors.Join(err, out.flush())
+}
+
+// consumed is how far reading a range has come. Offsets that hold no record count
+// too: how many there are is not known.
+type consumed struct {
+	progress
+	next          cluster.Offsets
+	records, done int64
+}
+
+// progress is drawn only where the records go elsewhere than to the terminal.
+func (c *consumeCmd) progress(s *streams, begin, end cluster.Offsets) *consumed {
+	bar := &consumed{progress: progress{s: s, what: "records read", began: time.Now(), quiet: c.Output == "json" || terminal(s.out)}, next: maps.Clone(begin)}
+	for p := range begin {
+		bar.total += end[p] - begin[p]
+	}
+	return bar
+}
+
+func (c *consumed) note(r *kgo.Record) {
+	c.records++
+	c.done += r.Offset + 1 - c.next[r.Partition]
+	c.next[r.Partition] = r.Offset + 1
+	c.show(c.records, c.done)
 }
 
 // offsets returns where to read from and to, for the partitions that are asked

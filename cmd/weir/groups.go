@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -41,6 +42,8 @@ const groupsTimeout = time.Minute
 
 // Run runs the command.
 func (c *groupsListCmd) Run(ctx context.Context, s *streams) error {
+	progressed, stop := s.waiting(c.Output, "groups")
+	defer stop()
 	cl, snapshot, err := c.snapshot(ctx)
 	if err != nil {
 		return err
@@ -48,12 +51,13 @@ func (c *groupsListCmd) Run(ctx context.Context, s *streams) error {
 	defer cl.Close()
 	bounded, cancel := context.WithTimeout(ctx, groupsTimeout)
 	defer cancel()
-	told, errs := cl.Groups(bounded, snapshot)
+	told, errs := cl.Groups(bounded, snapshot, func(done, listed int) { progressed(int64(done), int64(listed)) })
+	stop()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	for _, e := range errs {
-		fmt.Fprintf(s.err, "weir: incomplete: %v\n", e)
+		fmt.Fprintf(s.err, "weir: incomplete: %s\n", printable(e.Error()))
 	}
 	rows := []fleet.GroupRow{}
 	for _, r := range fleet.GroupRows(told, snapshot) {
@@ -89,6 +93,8 @@ Examples:
 
 // Run runs the command.
 func (c *groupsDescribeCmd) Run(ctx context.Context, s *streams) error {
+	_, stop := s.waiting(c.Output, "asking for the group and the ages of its records")
+	defer stop()
 	cl, snapshot, err := c.snapshot(ctx)
 	if err != nil {
 		return err
@@ -102,6 +108,7 @@ func (c *groupsDescribeCmd) Run(ctx context.Context, s *streams) error {
 	bounded, cancel := context.WithTimeout(ctx, groupsTimeout)
 	defer cancel()
 	fleet.TimeLags(bounded, cl, snapshot, rows)
+	stop()
 	if c.Output == "json" {
 		return json.NewEncoder(s.out).Encode(fleet.GroupAnswer{GroupRow: row, Members: members, Rows: rows, Listed: fleet.Listed{Total: len(rows), Problems: []string{}}})
 	}
@@ -109,7 +116,7 @@ func (c *groupsDescribeCmd) Run(ctx context.Context, s *streams) error {
 	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "PARTITION\tOFFSET\tSTART\tEND\tLAG\tBEHIND\tMEMBER\tHOST\tPROBLEM")
 	for _, r := range rows {
-		fmt.Fprintf(t, "%s/%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", r.Topic, r.Partition, r.Committed, r.Start, r.End, r.Lag, behind(r.TimeLag), printable(r.Client), printable(r.Host), r.Error)
+		fmt.Fprintf(t, "%s/%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", printable(r.Topic), r.Partition, r.Committed, r.Start, r.End, r.Lag, behind(r.TimeLag), printable(r.Client), printable(r.Host), printable(r.Error))
 	}
 	return t.Flush()
 }
@@ -127,6 +134,7 @@ type groupsResetCmd struct {
 	To        string   `placeholder:"start|end|TIME|OFFSET" help:"Where to: the start or end of each log, a time (RFC 3339), or one offset for all partitions."`
 	By        int64    `placeholder:"N" help:"So many records on, or back: --by=-100."`
 	Offset    []string `sep:"none" placeholder:"TOPIC/PARTITION=OFFSET" help:"An offset of one partition; -1 takes it away. Repeat for more."`
+	Offsets   string   `placeholder:"FILE" help:"Offsets of many partitions: lines of TOPIC/PARTITION=OFFSET; - is standard input."`
 	Partition []string `sep:"none" placeholder:"TOPIC[/PARTITION]" help:"With --to and --by: only this topic, or partition. Repeat for more. Default: all of the topics that the group has offsets on."`
 }
 
@@ -139,7 +147,8 @@ Examples:
   weir groups reset billing --to start
   weir groups reset billing --to 2026-11-24T10:00:00Z --partition orders --yes
   weir groups reset billing --by=-100 --partition orders/3
-  weir groups reset billing --offset orders/0=1500 --offset orders/1=1400 --yes`
+  weir groups reset billing --offset orders/0=1500 --offset orders/1=1400 --yes
+  weir groups reset billing --offsets saved.txt`
 }
 
 // Run runs the command.
@@ -154,19 +163,19 @@ func (c *groupsResetCmd) Run(ctx context.Context, s *streams) error {
 // reset reads the options.
 func (c *groupsResetCmd) reset() (*fleet.Reset, error) {
 	given := 0
-	for _, is := range []bool{c.To != "", c.By != 0, len(c.Offset) > 0} {
+	for _, is := range []bool{c.To != "", c.By != 0, len(c.Offset) > 0, c.Offsets != ""} {
 		if is {
 			given++
 		}
 	}
 	if given != 1 {
-		return nil, errors.New("give one of --to, --by and --offset")
+		return nil, errors.New("give one of --to, --by, --offset and --offsets")
 	}
 	r := &fleet.Reset{}
 	switch {
 	case c.By != 0:
 		r.To, r.Shift = "shift", c.By
-	case len(c.Offset) > 0:
+	case len(c.Offset) > 0 || c.Offsets != "":
 		r.To = "offsets"
 	case c.To == "start" || c.To == "end":
 		r.To = c.To
@@ -180,13 +189,14 @@ func (c *groupsResetCmd) reset() (*fleet.Reset, error) {
 		}
 	}
 	for _, text := range c.Offset {
-		place, offset, _ := cutLast(text, "=")
-		topic, partition, ok := parsePartition(place)
-		at, err := strconv.ParseInt(offset, 10, 64)
-		if err != nil || at < -1 || !ok || partition < 0 {
-			return nil, fmt.Errorf("--offset %s: write TOPIC/PARTITION=OFFSET, like orders/3=1500", text)
+		o, err := parseOffset("--offset", text)
+		if err != nil {
+			return nil, err
 		}
-		r.Offsets = append(r.Offsets, fleet.TopicOffset{Topic: topic, Partition: partition, Offset: at})
+		r.Offsets = append(r.Offsets, o)
+	}
+	if err := c.readOffsets(r); err != nil {
+		return nil, err
 	}
 	for _, text := range c.Partition {
 		topic, partition, ok := parsePartition(text)
@@ -196,6 +206,48 @@ func (c *groupsResetCmd) reset() (*fleet.Reset, error) {
 		r.Partitions = append(r.Partitions, fleet.TopicPartition{Topic: topic, Partition: partition})
 	}
 	return r, nil
+}
+
+// readOffsets adds those of a file.
+func (c *groupsResetCmd) readOffsets(r *fleet.Reset) error {
+	if c.Offsets == "" {
+		return nil
+	}
+	lines, _, err := openLines(c.Offsets)
+	if err != nil {
+		return err
+	}
+	defer lines.Close()
+	for n := 1; ; n++ {
+		line, err := lines.next()
+		if err == io.EOF && len(r.Offsets) == 0 {
+			return fmt.Errorf("--offsets %s: there are none in it", c.Offsets)
+		} else if err == io.EOF {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("reading --offsets %s: %w", c.Offsets, err)
+		}
+		text := strings.TrimSpace(string(line))
+		if text == "" {
+			continue
+		}
+		o, err := parseOffset(fmt.Sprintf("--offsets %s, line %d:", c.Offsets, n), text)
+		if err != nil {
+			return err
+		}
+		r.Offsets = append(r.Offsets, o)
+	}
+}
+
+// parseOffset reads TOPIC/PARTITION=OFFSET. where says what gave it.
+func parseOffset(where, text string) (fleet.TopicOffset, error) {
+	place, offset, _ := cutLast(text, "=")
+	topic, partition, ok := parsePartition(place)
+	at, err := strconv.ParseInt(offset, 10, 64)
+	if err != nil || at < -1 || !ok || partition < 0 {
+		return fleet.TopicOffset{}, fmt.Errorf("%s %s: write TOPIC/PARTITION=OFFSET, like orders/3=1500", where, text)
+	}
+	return fleet.TopicOffset{Topic: topic, Partition: partition, Offset: at}, nil
 }
 
 // parsePartition reads TOPIC/PARTITION; of TOPIC alone the partition is -1.

@@ -181,7 +181,7 @@ func openLines(path string) (_ *lineSource, size int64, err error) {
 	file := os.Stdin
 	if path != "" && path != "-" {
 		if file, err = os.Open(path); err != nil {
-			return nil, 0, fmt.Errorf("opening the file to send: %w", err)
+			return nil, 0, fmt.Errorf("opening the file: %w", err)
 		}
 	}
 	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {

@@ -85,7 +85,7 @@ type changesRegistry struct {
 func (c *changesRegistry) client() (*remote.Client, error) {
 	client, err := c.onRegistry.client()
 	if err == nil {
-		client.Reason = c.Reason
+		client.Reason, client.Actor = c.Reason, actor()
 	}
 	return client, err
 }

@@ -259,7 +259,7 @@ func (c *schemaDiffCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	d := diffed{fmt.Sprintf("version %d", before.Version), cmp.Or(after.Subject, fmt.Sprintf("version %d", after.Version)), diffLines(schemaLines(before), schemaLines(after)), v.Differences}
+	d := diffed{fmt.Sprintf("version %d", before.Version), cmp.Or(after.Subject, fmt.Sprintf("version %d", after.Version)), diffLines(schemaText(before), schemaText(after)), v.Differences}
 	if c.Output == "json" {
 		return json.NewEncoder(s.out).Encode(d)
 	}

@@ -17,6 +17,8 @@ import (
 type directory struct {
 	Dir   string `arg:"" help:"Directory with schemas, and perhaps weir-schemas.yaml."`
 	Prune bool   `help:"Delete softly the subjects that the directory does not have, and unset what it does not set."`
+
+	wanted desired.Directory // what it says
 }
 
 const directoryHelp = `Each *.avsc, *.json and *.proto below the directory is the latest version of a subject, whose name is the file's path
@@ -57,7 +59,7 @@ func (c *schemaPlanCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return c.better(err)
 	}
-	return errors.Join(printDesired(s, plan, c.Output, false), refused(plan))
+	return errors.Join(c.print(s, plan, c.Output, false), refused(plan))
 }
 
 type schemaApplyCmd struct {
@@ -85,7 +87,7 @@ func (c *schemaApplyCmd) Run(ctx context.Context, s *streams) error {
 	}
 	done := plan.Refused == 0 && c.Yes
 	if c.Output == "table" || !done {
-		err = printDesired(s, plan, c.Output, false)
+		err = c.print(s, plan, c.Output, false)
 	}
 	switch {
 	case err != nil:
@@ -97,11 +99,11 @@ func (c *schemaApplyCmd) Run(ctx context.Context, s *streams) error {
 	case !c.Yes:
 		return errNotYet
 	}
-	if err := desired.Apply(ctx, client, plan, func(desired.Step) {}); err != nil {
+	if _, err := desired.Apply(ctx, plan, desired.Over(client)); err != nil {
 		return c.better(err)
 	}
 	if c.Output == "json" {
-		return printDesired(s, plan, c.Output, true)
+		return c.print(s, plan, c.Output, true)
 	}
 	fmt.Fprintln(s.out, "done")
 	return nil
@@ -115,8 +117,7 @@ func (d *directory) plan(ctx context.Context, client *remote.Client) (p desired.
 	if err != nil {
 		return p, err
 	}
-	want, err := desired.Load(os.DirFS(d.Dir))
-	if err != nil {
+	if d.wanted, err = desired.Load(os.DirFS(d.Dir)); err != nil {
 		return p, err
 	}
 	snapshot, err := client.Snapshot(ctx, nil)
@@ -127,7 +128,7 @@ func (d *directory) plan(ctx context.Context, client *remote.Client) (p desired.
 	if err != nil {
 		return p, err
 	}
-	return desired.Make(want, st, d.Prune), nil
+	return desired.Make(d.wanted, st, d.Prune), nil
 }
 
 // refused is the exit code of a plan that can not be done.
@@ -143,29 +144,15 @@ func refused(p desired.Plan) error {
 	return errors.New("the plan can not be done; nothing was changed")
 }
 
-// shownStep is a step with what breaks.
-type shownStep struct {
-	desired.Step
-	Differences []registry.Difference `json:"differences,omitempty"`
-}
-
-func printDesired(s *streams, p desired.Plan, output string, done bool) error {
-	steps := []shownStep{}
-	for _, step := range p.Steps {
-		shown := shownStep{Step: step}
-		if len(step.Conflicts) > 0 {
-			shown.Differences = registry.Differences(step.Conflicts)
-		}
-		steps = append(steps, shown)
-	}
+// print shows a plan as weir's API does.
+func (d *directory) print(s *streams, p desired.Plan, output string, done bool) error {
+	shown := registry.PlanOf(registry.Wanted{Directory: d.wanted, Prune: d.Prune}, p)
+	steps := shown.Steps
 	if output == "json" {
 		return json.NewEncoder(s.out).Encode(struct {
-			Steps     []shownStep     `json:"steps"`
-			Drift     []desired.Drift `json:"drift"`
-			Unchanged int             `json:"unchanged"`
-			Refused   int             `json:"refused"`
-			Done      bool            `json:"done"`
-		}{steps, p.Drift, p.Unchanged, p.Refused, done})
+			registry.WantedPlan
+			Done bool `json:"done"`
+		}{shown, done})
 	}
 	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	if len(steps) > 0 {

@@ -4,11 +4,16 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"slices"
+	"strconv"
+	"time"
 
+	"github.com/weirhq/weir/internal/registry"
 	"github.com/weirhq/weir/internal/registry/remote"
 )
 
@@ -20,7 +25,8 @@ type schemaImportCmd struct {
 // Help implements kong.HelpProvider.
 func (schemaImportCmd) Help() string {
 	return `Registers every version under its id and number. Each subject is in mode IMPORT meanwhile, so it must have no live
-version, or those that the file has, which are left as they are: an import that broke off goes on.
+version, or those that the file has, which are left as they are: an import that broke off goes on. weir's registry gets
+back the modes that its subjects had; should the import break off, weir schema mode SUBJECT --unset does that.
 
 Examples:
   weir schema import schemas.jsonl
@@ -46,12 +52,119 @@ func (c *schemaImportCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
+	if weir, err := isWeir(ctx, client); err != nil {
+		return c.better(err)
+	} else if weir {
+		return c.send(ctx, s, client, want)
+	}
 	plan, err := planImport(ctx, client, want)
 	if err != nil {
 		return c.better(err)
 	}
 	return c.make(ctx, s, func(ctx context.Context) error { return plan.do(ctx, client) },
 		"register %d versions of %d subjects, set %d settings; %d versions are there", len(plan.versions), len(plan.subjects), len(plan.settings), plan.there)
+}
+
+// isWeir says whether a registry has weir's own API.
+func isWeir(ctx context.Context, client *remote.Client) (bool, error) {
+	err := client.Do(ctx, "GET", "/api/v1/registry/status", nil, nil, nil)
+	if refused := (*remote.Error)(nil); errors.As(err, &refused) && refused.Status < 500 {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+const (
+	importPiece = 4 << 20         // bytes of one request
+	importTime  = 6 * time.Minute // for one: weir gives itself 5
+)
+
+// send has weir import, which sets the modes itself. A subject whose versions are in
+// two pieces is opened twice.
+func (c *schemaImportCmd) send(ctx context.Context, s *streams, client *remote.Client, want remote.Snapshot) error {
+	pieces, err := piecesOf(want)
+	if err != nil {
+		return err
+	}
+	client.Timeout = importTime
+	var sum registry.ImportAnswer
+	subjects := map[string]bool{}
+	for i, piece := range pieces {
+		a, err := importTo(ctx, client, piece, true)
+		if err == nil && len(pieces) == 1 { // others may need what those before them bring
+			err = failedLines(a)
+		}
+		if err != nil {
+			return c.better(fmt.Errorf("%w (piece %d of %d)", err, i+1, len(pieces)))
+		}
+		sum.Versions, sum.Settings, sum.There = sum.Versions+a.Versions, sum.Settings+a.Settings, sum.There+a.There
+		for _, m := range a.Modes {
+			subjects[m.Subject] = true
+		}
+	}
+	return c.make(ctx, s, func(ctx context.Context) error {
+		told, stop := s.waiting(c.Output, "importing, piece")
+		defer stop()
+		for i, piece := range pieces {
+			told(int64(i+1), int64(len(pieces)))
+			a, err := importTo(ctx, client, piece, false)
+			if err == nil {
+				err = failedLines(a)
+			}
+			if err != nil {
+				return fmt.Errorf("piece %d of %d: %w", i+1, len(pieces), err)
+			}
+		}
+		return nil
+	}, "register %d versions of %d subjects, set %d settings; %d versions are there", sum.Versions, len(subjects), sum.Settings, sum.There)
+}
+
+func importTo(ctx context.Context, client *remote.Client, piece []byte, try bool) (a registry.ImportAnswer, err error) {
+	query := url.Values{"mode": {"set"}, "dryRun": {strconv.FormatBool(try)}}
+	return a, client.Do(ctx, "POST", "/api/v1/registry/import", query, piece, &a)
+}
+
+// failedLines is an error if lines were not taken.
+func failedLines(a registry.ImportAnswer) error {
+	if a.Failed == 0 {
+		return nil
+	}
+	words := fmt.Sprintf("%d of %d lines can not be taken", a.Failed, a.Lines)
+	for _, e := range a.Errors[:min(3, len(a.Errors))] {
+		words += fmt.Sprintf("; %s: %s", e.Subject, e.Message)
+	}
+	return errors.New(words)
+}
+
+// piecesOf writes an export again, cut between lines. What holds for the registry as a
+// whole is not the file's to say.
+func piecesOf(want remote.Snapshot) (pieces [][]byte, err error) {
+	var piece []byte
+	add := func(line any) {
+		text, failed := json.Marshal(line)
+		if err = errors.Join(err, failed); len(piece) > 0 && len(piece)+len(text) >= importPiece {
+			pieces, piece = append(pieces, piece), nil
+		}
+		piece = append(append(piece, text...), '\n')
+	}
+	for _, v := range referencesFirst(want.Versions) {
+		add(v)
+	}
+	for _, set := range want.Settings {
+		if set.Subject == "" {
+			continue
+		}
+		if set.Config != nil {
+			add(remote.Setting{Subject: set.Subject, Config: set.Config})
+		}
+		if set.Mode != "" {
+			add(remote.Setting{Subject: set.Subject, Mode: set.Mode})
+		}
+	}
+	if len(piece) > 0 {
+		pieces = append(pieces, piece)
+	}
+	return pieces, err
 }
 
 func readExport(in io.Reader) (s remote.Snapshot, err error) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -77,7 +78,9 @@ func (c *schemaTakeoverCmd) Run(ctx context.Context, s *streams) error {
 		}
 	}
 	var t registry.Takeover
-	if err := ask(ctx, client, &t, "POST", "/api/v1/registry/takeover", nil, body); err != nil {
+	stop := c.follow(ctx, s)
+	err = ask(ctx, client, &t, "POST", "/api/v1/registry/takeover", nil, body)
+	if stop(); err != nil {
 		return c.better(err)
 	}
 	if c.Output == "json" {
@@ -92,6 +95,33 @@ func (c *schemaTakeoverCmd) Run(ctx context.Context, s *streams) error {
 		return errors.New("nothing was changed")
 	}
 	return errNotYet
+}
+
+// follow draws how far the comparison is, until stop.
+func (c *schemaTakeoverCmd) follow(ctx context.Context, s *streams) (stop func()) {
+	client, err := c.client()
+	if err != nil || !s.tty || c.Output == "json" {
+		return func() {}
+	}
+	told, end := s.waiting(c.Output, "comparing")
+	ctx, cancel := context.WithCancel(ctx)
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		tick := time.NewTicker(progressEvery)
+		defer tick.Stop()
+		for {
+			var status registry.StatusAnswer
+			if ask(ctx, client, &status, "GET", "/api/v1/registry/status", nil, nil) == nil && status.Comparing != nil {
+				told(int64(status.Comparing.Done), int64(status.Comparing.Of))
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	return func() { cancel(); asking.Wait(); end() }
 }
 
 func printTakeover(s *streams, t registry.Takeover) {

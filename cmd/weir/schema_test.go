@@ -1,69 +1,27 @@
 package main
 
 import (
-	"context"
-	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/weirhq/weir/internal/registry"
+	"github.com/weirhq/weir/internal/registry/registrytest"
 	"github.com/weirhq/weir/internal/registry/remote"
 	"github.com/weirhq/weir/internal/wire"
 )
 
-// memoryLog is a schemas topic that nobody else has.
-type memoryLog struct {
-	mu      sync.Mutex
-	records [][2][]byte
-}
-
-func (l *memoryLog) ReadToEnd(_ context.Context, fn func(key, value []byte, offset int64) error) error {
-	for i, r := range l.records {
-		if err := fn(r[0], r[1], int64(i)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (l *memoryLog) Append(_ context.Context, key, value []byte) (int64, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.records = append(l.records, [2][]byte{key, value})
-	return int64(len(l.records)) - 1, nil
-}
-
-// newRegistry starts a registry of its own.
-func newRegistry(t testing.TB) (url string) {
-	t.Helper()
-	s, err := registry.New(registry.Config{}, &memoryLog{})
-	if err == nil {
-		err = s.Load(t.Context())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	mux := http.NewServeMux()
-	s.Register(mux)
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	return server.URL
-}
-
-// TestSchemaScripts runs the command lines of testdata/schema, each script beside two
-// registries of its own: REGISTRY and OTHER.
+// TestSchemaScripts runs the command lines of testdata/schema, each script beside three
+// registries of its own: REGISTRY and OTHER, which have what all have, and WEIR.
 func TestSchemaScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/schema", UpdateScripts: *update, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
 			t := env.T().(testing.TB)
-			env.Setenv("REGISTRY", newRegistry(t))
-			env.Setenv("OTHER", newRegistry(t))
+			env.Setenv("REGISTRY", registrytest.New(t))
+			env.Setenv("OTHER", registrytest.New(t))
+			env.Setenv("WEIR", newWeir(t))
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			return nil
 		},
@@ -74,21 +32,19 @@ func TestSchemaScripts(t *testing.T) {
 func TestDiffLines(t *testing.T) {
 	f := func(before, after, want string) {
 		t.Helper()
-		got := strings.Join(diffLines(strings.Fields(before), strings.Fields(after)), ",")
+		lines := func(words string) string { return strings.ReplaceAll(words, " ", "\n") }
+		got := strings.Join(diffLines(lines(before), lines(after)), ",")
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s, %s (-want +got):\n%s", before, after, diff)
 		}
 	}
-	f("", "", "")
+	f("a", "a", "  a")
 	f("a b c", "a b c", "  a,  b,  c")
 	f("a b c", "a x c", "  a,- b,+ x,  c")
 	f("a b", "b a", "- a,  b,+ a")
-	f("", "a", "+ a")
-	f("a", "", "- a")
-	long := make([]string, mostLines+1)
-	if got := diffLines(long, []string{"a"}); len(got) != mostLines+2 {
-		t.Errorf("%d lines", len(got))
-	}
+	f("a b c", "x y z c", "- a,- b,+ x,+ y,+ z,  c")
+	f("a b", "b", "- a,  b")
+	f("b", "b c", "  b,+ c")
 }
 
 func TestReferencesFirst(t *testing.T) {

@@ -1,14 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/weirhq/weir/internal/cluster"
 	"github.com/weirhq/weir/internal/fleet"
@@ -25,46 +26,106 @@ type topicsCmd struct {
 
 type topicsListCmd struct {
 	target   `embed:""`
-	Contains string `placeholder:"TEXT" help:"Only topics whose name contains this."`
-	Internal bool   `help:"Also weir's and Kafka's own topics (_weir..., __...)."`
-	Output   string `short:"o" enum:"table,json" default:"table" help:"table or json."`
+	Contains string        `placeholder:"TEXT" help:"Only topics whose name contains this."`
+	Internal bool          `help:"Also weir's and Kafka's own topics (_weir..., __...)."`
+	Sort     string        `enum:"name,records,bytes,rate,bytes_rate,partitions,problems" default:"name" help:"By name, or the largest first: records, bytes, rate (records per second), bytes_rate (bytes per second), partitions, problems."`
+	Over     time.Duration `placeholder:"DURATION" help:"Look twice, so far apart, and show rates. Default: not at all; 5s where rates sort."`
+	Output   string        `short:"o" enum:"table,json" default:"table" help:"table or json."`
 }
+
+// rateOver is over which time rates are taken where nothing else is said.
+const rateOver = 5 * time.Second
 
 // Help implements kong.HelpProvider.
 func (topicsListCmd) Help() string {
 	return `Examples:
   weir topics list
   weir topics list --contains access --cluster east -c weir.yaml
+  weir topics list --sort bytes_rate                       which topic grows fastest
   weir topics list -o json | jq -r '.topics[] | select(.under_replicated > 0) | .name'`
 }
 
 // Run runs the command.
 func (c *topicsListCmd) Run(ctx context.Context, s *streams) error {
+	if c.Over < 0 {
+		return fmt.Errorf("--over %v: write a duration above 0, like 10s", c.Over)
+	}
+	if strings.HasSuffix(c.Sort, "rate") {
+		c.Over = cmp.Or(c.Over, rateOver)
+	}
+	told, stop := s.waiting(c.Output, "seconds of looking at the topics")
+	defer stop()
 	cl, snapshot, err := c.snapshot(ctx)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	rows := []fleet.TopicRow{}
-	for i := range snapshot.Topics {
-		t := &snapshot.Topics[i]
-		own := t.Internal || strings.HasPrefix(t.Name, "_")
-		if strings.Contains(t.Name, c.Contains) && (c.Internal || !own) {
-			rows = append(rows, fleet.SummariseTopic(t, 1))
+	var before *cluster.Snapshot
+	for n := time.Second; c.Over > 0; n += time.Second {
+		told(int64(n/time.Second), int64((c.Over+time.Second-1)/time.Second))
+		if left := c.Over - snapshot.Age(time.Now()); left <= 0 {
+			break
+		} else if err := sleep(ctx, min(left, time.Second)); err != nil {
+			return err
 		}
 	}
+	if c.Over > 0 {
+		before = snapshot
+		if snapshot, err = cl.Refresh(ctx, before); err != nil {
+			return err
+		}
+	}
+	stop()
 	for _, e := range snapshot.Errors {
 		fmt.Fprintf(s.err, "weir: incomplete: %v\n", e)
+	}
+	rows, err := fleet.TopicRows(before, snapshot, fleet.Query{Sort: c.Sort, Desc: c.Sort != "name"}, func(r *fleet.TopicRow) bool {
+		own := r.Internal || strings.HasPrefix(r.Name, "_")
+		return strings.Contains(r.Name, c.Contains) && (c.Internal || !own)
+	})
+	if err != nil {
+		return err
 	}
 	if c.Output == "json" {
 		return json.NewEncoder(s.out).Encode(map[string]any{"topics": rows})
 	}
+	return c.print(s, rows)
+}
+
+func (c *topicsListCmd) print(s *streams, rows []fleet.TopicRow) error {
+	if len(rows) == 0 {
+		fmt.Fprintln(s.err, "weir: there is no such topic; weir topics create makes one, --internal shows weir's own too")
+	}
 	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "TOPIC\tPARTITIONS\tREPLICATION\tRECORDS\tSIZE\tPROBLEMS")
+	rates := func(cells string) string {
+		if c.Over == 0 {
+			return ""
+		}
+		return cells
+	}
+	fmt.Fprintf(t, "TOPIC\tPARTITIONS\tREPLICATION\tRECORDS\tSIZE\t%sPROBLEMS\n", rates("RECORDS/S\tBYTES/S\t"))
 	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%s\t%s\n", r.Name, r.Partitions, r.Replication, r.Records, size(r.Bytes), problems(r))
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%s\t%s%s\n", printable(r.Name), r.Partitions, r.Replication, r.Records, size(r.Bytes),
+			rates(perSecond(r.RecordsPerSecond, "%.1f")+"\t"+perSecond(r.BytesPerSecond, "%.0f")+"\t"), printable(problems(r)))
 	}
 	return t.Flush()
+}
+
+// perSecond prints a rate, - for one that is not known.
+func perSecond(rate float64, format string) string {
+	if rate < 0 {
+		return "-"
+	}
+	return fmt.Sprintf(format, rate)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 func problems(r fleet.TopicRow) string {
@@ -207,44 +268,5 @@ Examples:
 
 // Run runs the command.
 func (c *topicsDeleteCmd) Run(ctx context.Context, s *streams) error {
-	change := fleet.Change{Kind: fleet.TopicDelete, Topics: c.Topics, Force: c.Force, Reason: c.Reason}
-	if c.Output == "json" {
-		return c.change(ctx, s, change)
-	}
-	cl, snapshot, err := c.snapshot(ctx)
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
-	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "DELETE TOPIC\tPARTITIONS\tRECORDS\tSIZE")
-	for _, name := range c.Topics {
-		topic := snapshot.Topic(name)
-		if topic == nil {
-			return fmt.Errorf("topic %s on cluster %s: %w; nothing was deleted, weir topics list shows what there is", name, cl.Name, cluster.ErrNoTopic)
-		}
-		r := fleet.SummariseTopic(topic, 1)
-		fmt.Fprintf(t, "%s\t%d\t%d\t%s\n", r.Name, r.Partitions, r.Records, size(r.Bytes))
-	}
-	t.Flush()
-	op, done, err := c.operator(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
-	plan, err := op.Plan(ctx, change)
-	if err != nil {
-		return err
-	}
-	warn(s.out, &plan)
-	if !c.Yes {
-		return errors.New("nothing was deleted; --yes does it")
-	}
-	result, err := apply(ctx, op, plan)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(s.out, "deleted %s\n", strings.Join(c.Topics, ", "))
-	tell(s, &result)
-	return nil
+	return c.change(ctx, s, fleet.Change{Kind: fleet.TopicDelete, Topics: c.Topics, Force: c.Force})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/url"
 	"os/exec"
 	"runtime"
@@ -12,9 +13,10 @@ import (
 )
 
 type uiCmd struct {
-	Path   string `arg:"" optional:"" help:"Page to show, such as c/local/topics/orders. Default: the overview."`
-	Server string `default:"http://127.0.0.1:8080" env:"WEIR_SERVER" help:"Address of a running weir."`
-	Open   bool   `help:"Open the page in the browser, rather than print its address."`
+	configFile `embed:""`
+	Path       string `arg:"" optional:"" help:"Page to show, such as c/local/topics/orders. Default: the overview."`
+	Server     string `placeholder:"URL" env:"WEIR_SERVER" help:"Address of a running weir. Default: what the configuration says of its web, else http://127.0.0.1:8080."`
+	Open       bool   `help:"Open the page in the browser, rather than print its address."`
 }
 
 // Help implements kong.HelpProvider.
@@ -24,11 +26,21 @@ func (uiCmd) Help() string {
 Examples:
   weir ui
   weir ui --open
+  weir ui -c weir.yaml
   weir ui --open c/local/topics/orders`
 }
 
 // Run runs the command.
 func (c *uiCmd) Run(ctx context.Context, s *streams) error {
+	if c.Server == "" {
+		file, _, err := c.load()
+		if err != nil {
+			return err
+		}
+		if c.Server, err = serverAt(file.Web.Listen); err != nil {
+			return err
+		}
+	}
 	if _, err := web.Get(ctx, c.Server+"/api/v1/clusters"); err != nil {
 		return fmt.Errorf("asking %s: %w; is weir running there? weir up starts it, --server names another", c.Server, err)
 	}
@@ -48,4 +60,20 @@ func (c *uiCmd) Run(ctx context.Context, s *streams) error {
 		return fmt.Errorf("opening the browser with %s: %w; the address above works in any", opener[0], err)
 	}
 	return nil
+}
+
+// serverAt returns the address under which a weir that listens there is reached from
+// this machine.
+func serverAt(listen string) (string, error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", fmt.Errorf("web.listen %s: %w; --server names the address", listen, err)
+	}
+	if port == "0" {
+		return "", fmt.Errorf("web.listen %s is any free port; --server names the one that weir up has printed", listen)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() { // it listens on all
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port), nil
 }

@@ -28,7 +28,9 @@
 //
 // # Cost
 //
-// Two writes per change; 1 KB per change in memory, of the newest 10,000 changes.
+// Two writes per change; about 1 KB per change in memory, of the newest 10,000
+// changes. A record is bounded: of a change of more than 16 KiB the log has its
+// length, its SHA-256 and the first items of its lists, of longer texts the beginning.
 // Verify holds 40 bytes per record while it runs.
 //
 // It is no authentication: an actor is what the caller was told, and it is no undo.

@@ -20,10 +20,10 @@ type Entry struct {
 
 // Filter says which actions are listed. Empty fields ask for nothing.
 type Filter struct {
-	Actor, Kind, Cluster, Target, State string    // equal to these; Target: contained
-	From, To                            time.Time // asked at or after, before
-	Before                              int64     // only records before this offset; 0: no limit
-	Limit                               int       // at most so many; 0: no limit
+	Actor, Via, System, Kind, Cluster, Target, State string    // equal to these; Target: contained
+	From, To                                         time.Time // asked at or after, before
+	Before                                           int64     // only records before this offset; 0: no limit
+	Limit                                            int       // at most so many; 0: no limit
 }
 
 // unknownAfter is how long an action without an end may still be running.
@@ -105,7 +105,7 @@ func (h *history) list(f Filter, own string, now time.Time) (entries []Entry, mo
 
 func (f *Filter) takes(e *Entry) bool {
 	same := func(want, got string) bool { return want == "" || want == got }
-	return same(f.Actor, e.Actor) && same(f.Kind, e.Kind) && same(f.Cluster, e.Cluster) && same(f.State, e.State) &&
+	return same(f.Actor, e.Actor) && same(f.Via, e.Via) && same(f.System, e.System) && same(f.Kind, e.Kind) && same(f.Cluster, e.Cluster) && same(f.State, e.State) &&
 		strings.Contains(e.Target, f.Target) &&
 		(f.From.IsZero() || !e.At.Before(f.From)) && (f.To.IsZero() || e.At.Before(f.To)) &&
 		(f.Before == 0 || e.Offset < f.Before)

@@ -14,6 +14,8 @@ import (
 type listInput struct {
 	web.Paging
 	Actor   string `query:"actor" doc:"Only of this actor."`
+	Via     string `query:"via" enum:"page,api,command," doc:"Only what came by this: page, api or command."`
+	System  string `query:"system" doc:"Only what this part of weir made, such as fleet."`
 	Kind    string `query:"kind" doc:"Only of this kind, such as group-reset."`
 	Cluster string `query:"cluster" doc:"Only on this cluster."`
 	Target  string `query:"target" doc:"Only if the target contains this."`
@@ -44,7 +46,7 @@ func (l *Log) Register(api huma.API) {
 }
 
 func (l *Log) get(_ context.Context, in *listInput) (*listOutput, error) {
-	f := Filter{Actor: in.Actor, Kind: in.Kind, Cluster: in.Cluster, Target: in.Target, State: in.State, Limit: in.Limit}
+	f := Filter{Actor: in.Actor, Via: in.Via, System: in.System, Kind: in.Kind, Cluster: in.Cluster, Target: in.Target, State: in.State, Limit: in.Limit}
 	if err := f.between(in.From, in.To); err != nil {
 		return nil, err
 	}
@@ -55,7 +57,7 @@ func (l *Log) get(_ context.Context, in *listInput) (*listOutput, error) {
 			return nil, badCursor()
 		}
 	}
-	out := &listOutput{List{Actions: []Entry{}, Problems: l.problems()}}
+	out := &listOutput{List{Actions: []Entry{}, Problems: l.Problems()}}
 	entries, more := l.List(f)
 	out.Body.Actions = append(out.Body.Actions, entries...)
 	if more {
@@ -68,7 +70,8 @@ func badCursor() error {
 	return &web.Error{Status: http.StatusBadRequest, Code: "bad_cursor", Field: "cursor", Message: "this is no cursor of this list", Hint: "leave it out to begin with the newest"}
 }
 
-func (l *Log) problems() []string {
+// Problems are what a list does not show.
+func (l *Log) Problems() []string {
 	problems := []string{}
 	l.mu.Lock()
 	loaded := l.loaded

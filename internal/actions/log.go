@@ -189,7 +189,7 @@ func (l *Log) write(ctx context.Context, r record) error {
 		return err
 	}
 	r.At, r.Writer, r.N, r.Prev = l.cfg.Now(), l.writer, l.n+1, l.prev
-	value, err := r.encode()
+	value, err := r.bounded().encode()
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ type Action struct {
 	Kind    string          `json:"kind" doc:"What was asked, such as topic-delete."`
 	Cluster string          `json:"cluster"`
 	Target  string          `json:"target" doc:"On what, such as the name of a topic."`
-	Change  json.RawMessage `json:"change,omitempty" doc:"The change in full, as the API takes it."`
+	Change  json.RawMessage `json:"change,omitempty" doc:"The change, as the API takes it. One of more than 16 KiB is cut: its member cut says how long it was, its SHA-256, and how many items its lists had."`
 	Reason  string          `json:"reason,omitempty"`
 }
 

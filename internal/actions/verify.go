@@ -23,14 +23,22 @@ type Verification struct {
 }
 
 // Verify reads a cluster's log and checks its chains. A cluster without a log has
-// an empty one.
-func Verify(ctx context.Context, c *cluster.Cluster) (Verification, error) {
+// an empty one. told, if given, is called with how many records of about how many
+// are checked.
+func Verify(ctx context.Context, c *cluster.Cluster, told ...func(done, total int64)) (Verification, error) {
 	v := newVerifier()
 	starts, err := c.StartOffsets(ctx, TopicName)
+	var ends cluster.Offsets
+	if err == nil {
+		ends, err = c.EndOffsets(ctx, TopicName)
+	}
 	if err == nil {
 		v.begin(starts[0])
 		_, err = c.ReadToEnd(ctx, TopicName, cluster.Offsets{0: starts[0]}, func(r *kgo.Record) error {
 			v.add(r.Offset, r.Value)
+			for _, f := range told {
+				f(v.result.Records, ends[0]-starts[0])
+			}
 			return nil
 		})
 	}

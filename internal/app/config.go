@@ -2,9 +2,11 @@ package app
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -108,6 +110,8 @@ type RouteFile struct {
 
 // RegistryFile configures the schema registry.
 type RegistryFile struct {
+	// Enabled says whether this process serves the registry.
+	Enabled bool `yaml:"enabled"`
 	// Compatibility holds for subjects that set none: NONE, BACKWARD, FORWARD, FULL,
 	// or one of the latter three with _TRANSITIVE.
 	Compatibility string `yaml:"compatibility"`
@@ -129,6 +133,14 @@ type RegistryFile struct {
 	WriteTimeout time.Duration `yaml:"write_timeout"`
 	// MaxSchemaBytes bounds the text of one schema.
 	MaxSchemaBytes int `yaml:"max_schema_bytes"`
+	// Replication is how many brokers keep the registry's topics, where it makes them; at
+	// most as many as there are.
+	Replication int16 `yaml:"replication"`
+	// SnapshotDir is where snapshots of the schemas are kept, from which a start without
+	// the cluster serves reads, and one with it is fast; or off. One weir, one
+	// directory. Default: weir/registry/<cluster> in the user's cache directory, and off for
+	// an embedded cluster, which is never away.
+	SnapshotDir string `yaml:"snapshot_dir"`
 }
 
 // DefaultFile returns the defaults.
@@ -139,7 +151,7 @@ func DefaultFile() File {
 		Audit: AuditFile{
 			Window: 10 * time.Minute, Grace: 2 * time.Minute, MaxDelay: 10 * time.Minute, ReportInterval: time.Minute, ExplainMax: 1_000_000,
 		},
-		Registry: RegistryFile{Compatibility: "BACKWARD", Takeover: "refuse", Group: "schema-registry", ReadWait: 5 * time.Second, WriteTimeout: 30 * time.Second, MaxSchemaBytes: 1 << 20},
+		Registry: RegistryFile{Enabled: true, Replication: 3, Compatibility: "BACKWARD", Takeover: "refuse", Group: "schema-registry", ReadWait: 5 * time.Second, WriteTimeout: 30 * time.Second, MaxSchemaBytes: 1 << 20},
 	}
 }
 
@@ -225,6 +237,23 @@ func (f *File) stream(from, to, topic string) string {
 		}
 	}
 	return ""
+}
+
+// snapshotDir is where the registry's snapshots are, "" for nowhere. A cluster of the
+// same name elsewhere has another place.
+func (f *File) snapshotDir(userCache string) string {
+	name := cmp.Or(f.Registry.Cluster, f.Home)
+	switch c := f.Clusters[name]; {
+	case f.Registry.SnapshotDir == "off":
+		return ""
+	case f.Registry.SnapshotDir != "":
+		return filepath.Clean(f.Registry.SnapshotDir)
+	case c.Embedded != nil || userCache == "":
+		return ""
+	default:
+		sum := sha256.Sum256([]byte(strings.Join(slices.Sorted(slices.Values(c.Bootstrap)), ",")))
+		return filepath.Join(userCache, "weir", "registry", fmt.Sprintf("%s-%x", name, sum[:4]))
+	}
 }
 
 // sorted ranges over a map in the order of its keys.

@@ -73,3 +73,24 @@ func TestReference(t *testing.T) {
 		}
 	}
 }
+
+func TestSnapshotDir(t *testing.T) {
+	const far = "clusters: {a: {bootstrap: [a:1, b:1]}, b: {embedded: {}}}\nhome: b\n"
+	f := func(yaml, cache, want string) {
+		t.Helper()
+		file := load(t, yaml)
+		if err := file.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		if got := file.snapshotDir(cache); got != want {
+			t.Errorf("%s: %q, want %q", yaml, got, want)
+		}
+	}
+	f("", "/cache", "")
+	f(far, "/cache", "")
+	f(far+"registry: {cluster: a}\n", "/cache", "/cache/weir/registry/a-9aafb83e")
+	f("clusters: {a: {bootstrap: [b:1, a:1]}}\n", "/cache", "/cache/weir/registry/a-9aafb83e")
+	f(far+"registry: {cluster: a}\n", "", "")
+	f(far+"registry: {cluster: a, snapshot_dir: off}\n", "/cache", "")
+	f(far+"registry: {cluster: b, snapshot_dir: /var/lib/weir/}\n", "/cache", "/var/lib/weir")
+}

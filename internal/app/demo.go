@@ -158,7 +158,7 @@ func (d *Demo) config() (Config, error) {
 	if d.faults != nil {
 		cfg.Hook = d.faults
 	}
-	cfg.Home = local
+	cfg.Home, cfg.Registry.SnapshotDir = local, "off"
 	cfg.DataDir = d.cfg.Data
 	if cfg.DataDir == "" && (d.cfg.Bootstrap[local] == nil || d.cfg.Bootstrap[aggregate] == nil) {
 		var err error

@@ -73,8 +73,11 @@ func (h *House) build() (err error) {
 	for _, s := range h.running {
 		h.Web.Ready(s.name, s.check)
 	}
-	h.registry.Register(h.Web.Mux())
-	h.registry.RegisterAPI(h.Web.API())
+	if h.registry != nil {
+		h.Web.Ready("registry", h.registry.Ready)
+		h.registry.Register(h.Web.Mux())
+		h.registry.RegisterAPI(h.Web.API())
+	}
 	h.Audit.Register(h.Web.API())
 	h.actions.Register(h.Web.API())
 	h.fleet.Register(h.Web.API())
@@ -85,12 +88,17 @@ func (h *House) build() (err error) {
 
 func (h *House) buildRegistry() (err error) {
 	file := h.app.cfg.Registry
+	if !file.Enabled {
+		return nil
+	}
 	home := h.Clusters[cmp.Or(file.Cluster, h.app.cfg.Home)]
 	url := cmp.Or(file.AdvertisedURL, h.app.advertised())
 	cfg := registry.Config{
 		Compatibility: file.Compatibility, MaxSchemaBytes: file.MaxSchemaBytes, ReadWait: file.ReadWait, WriteTimeout: file.WriteTimeout,
-		Takeover: file.Takeover, Group: file.Group, Actions: h.actions, Version: Version, Log: h.app.cfg.Log,
+		Takeover: file.Takeover, Group: file.Group, Replication: file.Replication, Topics: topicUses{h.Web.InProcess()}.of, Actions: h.actions, Version: Version, Log: h.app.cfg.Log,
 	}
+	cache, _ := os.UserCacheDir() // a user without a home has no snapshots by default
+	cfg.SnapshotDir = h.app.cfg.snapshotDir(cache)
 	h.registry, err = registry.NewShared(cfg, registry.Place{
 		Cluster: home, Holder: h.app.holder(), URL: url,
 		Ensure: func(ctx context.Context, t cluster.Topic) error { return h.Ensure(ctx, home, t) },
@@ -99,7 +107,7 @@ func (h *House) buildRegistry() (err error) {
 		return err
 	}
 	h.Web.Metrics().MustRegister(h.registry.Metrics()...)
-	h.add("registry", []*cluster.Cluster{home}, h.registry.Run)
+	h.add("registry", nil, h.registry.Run) // it waits for its cluster by itself: it may have a snapshot to serve
 	return nil
 }
 

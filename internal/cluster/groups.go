@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -60,8 +59,10 @@ const groupsPerRequest = 200
 // Groups asks every broker for the groups that it coordinates, all at once, and
 // returns what they say, by name. What a broker does not say is among the errors,
 // or in the group's; only ctx bounds how long it may take. s names brokers and
-// topics. Brokers have to be of Kafka 3.0 or later.
-func (c *Cluster) Groups(ctx context.Context, s *Snapshot) ([]Group, []BrokerError) {
+// topics. told, if given, is called with how many groups have been described of
+// those listed so far, by one goroutine at a time. Brokers have to be of Kafka 3.0
+// or later.
+func (c *Cluster) Groups(ctx context.Context, s *Snapshot, told ...func(done, listed int)) ([]Group, []BrokerError) {
 	topics := make(map[wire.TopicID]string, len(s.Topics))
 	for i := range s.Topics {
 		topics[s.Topics[i].ID] = s.Topics[i].Name
@@ -69,6 +70,7 @@ func (c *Cluster) Groups(ctx context.Context, s *Snapshot) ([]Group, []BrokerErr
 	var mu sync.Mutex // guards groups and errs
 	var groups []Group
 	var errs []BrokerError
+	count := counter{told: told}
 	var wg sync.WaitGroup
 	for _, b := range s.Brokers {
 		if errors.Is(b.Err, ErrNotRegistered) {
@@ -76,7 +78,7 @@ func (c *Cluster) Groups(ctx context.Context, s *Snapshot) ([]Group, []BrokerErr
 			continue
 		}
 		wg.Go(func() {
-			of, err := c.groupsOf(ctx, b.ID, topics)
+			of, err := c.groupsOf(ctx, b.ID, topics, &count)
 			mu.Lock()
 			defer mu.Unlock()
 			groups = append(groups, of...)
@@ -92,7 +94,24 @@ func (c *Cluster) Groups(ctx context.Context, s *Snapshot) ([]Group, []BrokerErr
 	return groups, errs
 }
 
-func (c *Cluster) groupsOf(ctx context.Context, broker int32, topics map[wire.TopicID]string) ([]Group, error) {
+// counter tells how far Groups has come.
+type counter struct {
+	told []func(done, listed int)
+
+	mu           sync.Mutex // held while told is called; guards below
+	done, listed int
+}
+
+func (c *counter) add(done, listed int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done, c.listed = c.done+done, c.listed+listed
+	for _, told := range c.told {
+		told(c.done, c.listed)
+	}
+}
+
+func (c *Cluster) groupsOf(ctx context.Context, broker int32, topics map[wire.TopicID]string, count *counter) ([]Group, error) {
 	b := c.client.Broker(int(broker))
 	list, err := request(ctx, b, kmsg.NewPtrListGroupsRequest())
 	if err == nil {
@@ -105,10 +124,12 @@ func (c *Cluster) groupsOf(ctx context.Context, broker int32, topics map[wire.To
 	for i, g := range list.Groups {
 		groups[i] = Group{Name: g.Group, State: g.GroupState, Type: cmp.Or(strings.ToLower(g.GroupType), "classic"), Coordinator: broker}
 	}
+	count.add(0, len(groups))
 	for chunk := range slices.Chunk(groups, groupsPerRequest) {
 		if err := describe(ctx, b, chunk, topics); err != nil {
 			return groups, err
 		}
+		count.add(len(chunk), 0)
 	}
 	return groups, nil
 }
@@ -274,38 +295,6 @@ func (c *Cluster) group(ctx context.Context, name string) (Group, error) {
 		}
 	}
 	return Group{}, ErrNoGroup
-}
-
-// CommitOffsets sets where a group without members stands. An offset of -1 takes
-// the partition's away. Brokers refuse it while the group has members.
-func (c *Cluster) CommitOffsets(ctx context.Context, group string, offsets []GroupOffset) error {
-	set, unset := kadm.Offsets{}, kadm.TopicsSet{}
-	for _, o := range offsets {
-		if o.At < 0 {
-			unset.Add(o.Topic, o.Partition)
-		} else {
-			set.AddOffset(o.Topic, o.Partition, o.At, -1)
-		}
-	}
-	err := retry(ctx, func() error { // both can be repeated
-		if len(set) > 0 {
-			if err := c.admin.CommitAllOffsets(ctx, group, set); err != nil {
-				return err
-			}
-		}
-		if len(unset) == 0 {
-			return nil
-		}
-		replies, err := c.admin.DeleteOffsets(ctx, group, unset)
-		if err != nil {
-			return err
-		}
-		return replies.Error()
-	})
-	if err != nil {
-		return fmt.Errorf("setting the offsets of group %s on cluster %s: %w", group, c.Name, err)
-	}
-	return nil
 }
 
 // DeleteGroup deletes a group without members, and its offsets.

@@ -127,10 +127,11 @@ func (d windowData) orKeep(before content) content {
 
 // apiError is an answer other than 200, in the API's own words.
 type apiError struct {
-	Status  int    `json:"-"`
-	Code    string `json:"code"`
-	Message string `json:"message"`
-	Hint    string `json:"hint"`
+	Status  int             `json:"-"`
+	Code    string          `json:"code"`
+	Message string          `json:"message"`
+	Hint    string          `json:"hint"`
+	Result  json.RawMessage `json:"result"` // of what was done in part
 }
 
 func (e *apiError) Error() string {

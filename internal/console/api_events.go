@@ -6,7 +6,7 @@ import (
 )
 
 // eventSystems are those that may tell events. One that answers 404 has none.
-var eventSystems = []string{"fleet", "actions", "audit"}
+var eventSystems = []string{"fleet", "actions", "audit", "registry"}
 
 type eventInfo struct {
 	At       time.Time  `json:"at"`

@@ -13,14 +13,15 @@ import (
 // changeInfo is a change as a form asks for it. What comes back, resolved, is sent
 // on as it is.
 type changeInfo struct {
-	Kind       string            `json:"kind"`
-	Topic      string            `json:"topic,omitempty"`
-	Group      string            `json:"group,omitempty"`
-	Partitions int64             `json:"partitions,omitempty"`
-	Set        map[string]string `json:"set,omitempty"`
-	Unset      []string          `json:"unset,omitempty"`
-	Reset      *resetInfo        `json:"reset,omitempty"`
-	Force      bool              `json:"force,omitempty"`
+	Kind        string            `json:"kind"`
+	Topic       string            `json:"topic,omitempty"`
+	Group       string            `json:"group,omitempty"`
+	Partitions  int64             `json:"partitions,omitempty"`
+	Replication int64             `json:"replication,omitempty"`
+	Set         map[string]string `json:"set,omitempty"`
+	Unset       []string          `json:"unset,omitempty"`
+	Reset       *resetInfo        `json:"reset,omitempty"`
+	Force       bool              `json:"force,omitempty"`
 }
 
 type resetInfo struct {
@@ -68,6 +69,13 @@ type appliedInfo struct {
 	Undo        json.RawMessage `json:"undo"` // null: there is none
 	UndoCommand string          `json:"undo_command"`
 	Warning     string          `json:"warning"`
+	NotDone     []notDoneInfo   `json:"not_done"` // where a part was done
+}
+
+type notDoneInfo struct {
+	On    string `json:"on"`
+	Error string `json:"error"`
+	Maybe bool   `json:"maybe"`
 }
 
 func planPath(cluster string) string { return apiPath("clusters", cluster, "plan") }

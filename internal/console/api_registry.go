@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 )
@@ -14,16 +14,20 @@ import (
 // What the schema registry says, on Confluent's routes.
 
 type schemaInfo struct {
-	Subject    string `json:"subject"`
-	Version    int64  `json:"version"`
-	ID         int64  `json:"id"`
-	Type       string `json:"schemaType"` // "": Avro
-	Schema     string `json:"schema"`
-	References []struct {
-		Name    string `json:"name"`
-		Subject string `json:"subject"`
-		Version int64  `json:"version"`
-	} `json:"references"`
+	Subject    string            `json:"subject"`
+	Version    int64             `json:"version"`
+	ID         int64             `json:"id"`
+	Type       string            `json:"schemaType"` // "": Avro
+	Schema     string            `json:"schema"`
+	References []schemaReference `json:"references"`
+}
+
+// schemaReference is a name that a schema uses, and the version that it means; -1 is
+// the newest.
+type schemaReference struct {
+	Name    string `json:"name"`
+	Subject string `json:"subject"`
+	Version int64  `json:"version"`
 }
 
 func (s schemaInfo) language() string {
@@ -44,9 +48,28 @@ type schemaUse struct {
 	Version int64  `json:"version"`
 }
 
-type checkInfo struct {
-	Compatible bool     `json:"is_compatible"`
-	Messages   []string `json:"messages"`
+const (
+	registryStatusPath   = "/api/v1/registry/status"
+	registryWarningsPath = "/api/v1/registry/warnings"
+)
+
+// registryStatus is what the registry says of itself.
+type registryStatus struct {
+	Loaded    bool             `json:"loaded"`
+	Leads     bool             `json:"leads"`
+	Leader    string           `json:"leader"`
+	Refuses   string           `json:"refuses"`
+	Subjects  int64            `json:"subjects"`
+	Schemas   int64            `json:"schemas"`
+	HighIDs   map[string]int64 `json:"high_ids"`
+	Offset    int64            `json:"offset"`
+	Dropped   int64            `json:"dropped"`
+	Foreign   int64            `json:"foreign"`
+	Comparing *struct {
+		Peer string `json:"peer"`
+		Done int64  `json:"done"`
+		Of   int64  `json:"of"`
+	} `json:"comparing"` // a takeover compares just now
 }
 
 func subjectsPath(segs ...string) string { return joined("/subjects", segs...) }
@@ -111,7 +134,11 @@ func latest(ctx context.Context, api api, subjects []string, now time.Time) answ
 // loadSchemas reads the names of all subjects, and of those on the page the newest
 // version.
 func loadSchemas(ctx context.Context, api api, a address, now time.Time) content {
-	d := load(ctx, api, []question{asking[[]string]("subjects", subjectsPath()), globalSetting("compatibility", "config", "compatibilityLevel"), globalSetting("mode", "mode", "mode")}, now)
+	d := load(ctx, api, []question{asking[[]string]("subjects", subjectsTwin(a)), globalSetting("compatibility", "config", "compatibilityLevel"), globalSetting("mode", "mode", "mode"),
+		asking[registryStatus]("status", registryStatusPath)}, now)
+	if a.get("deleted") != "" {
+		return d
+	}
 	names, _ := subjectsShown(a, of[[]string](d, "subjects").Data)
 	maps.Copy(d.byName, latest(ctx, api, names, now).byName)
 	return d
@@ -128,6 +155,17 @@ type schemaHistory struct {
 		Version int       `json:"version"`
 		ID      int       `json:"id"`
 	} `json:"rows"`
+	Next position `json:"next"` // "": there are no older ones
+}
+
+// position is where a list goes on, as a text or a number.
+type position string
+
+func (p *position) UnmarshalJSON(b []byte) error {
+	if *p = position(strings.Trim(string(b), `"`)); *p == "null" || *p == "0" {
+		*p = ""
+	}
+	return nil
 }
 
 // loadSubject reads about two versions of a subject. Which they are may only be
@@ -136,7 +174,7 @@ func loadSubject(ctx context.Context, api api, a address, now time.Time) content
 	s := a.vars["subject"]
 	d := load(ctx, api, []question{asking[[]int64]("versions", subjectsPath(s, "versions")),
 		settingOf("compatibility", "config", "compatibilityLevel", s), settingOf("mode", "mode", "mode", s),
-		asking[schemaHistory]("history", withQuery(apiPath("registry", "history"), "subject", s, "limit", "50"))}, now)
+		asking[schemaHistory]("history", withQuery(apiPath("registry", "history"), "subject", s, "limit", "50", "before", a.get("history"))), askingUsage(s, 1)}, now)
 	newer, older := versionsShown(a, of[[]int64](d, "versions").Data)
 	var asks []question
 	for name, n := range map[string]int64{"newer": newer, "older": older} {
@@ -156,14 +194,4 @@ func loadSubject(ctx context.Context, api api, a address, now time.Time) content
 		maps.Copy(d.byName, uses.byName)
 	}
 	return d
-}
-
-// check asks whether a schema could be the next of a subject. It registers nothing.
-func (a api) check(ctx context.Context, subject, language, schema string) (c checkInfo, err error) {
-	body := map[string]any{"schema": schema}
-	if language != "" && language != "AVRO" {
-		body["schemaType"] = language
-	}
-	err = a.call(ctx, http.MethodPost, joined("/compatibility/subjects", subject, "versions")+"?verbose=true", nil, body, &c)
-	return c, err
 }

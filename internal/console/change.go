@@ -61,7 +61,11 @@ func (c *Console) apply(w http.ResponseWriter, r *http.Request) {
 	}
 	done, err := c.api.apply(r, a.vars["cluster"], p, n.reason)
 	if err == nil {
-		c.show(w, r, http.StatusOK, a, resultParts(a, done))
+		c.show(w, r, http.StatusOK, a, resultParts(a, done, nil))
+		return
+	}
+	if partly := partlyDone(err); partly != nil {
+		c.show(w, r, http.StatusOK, a, resultParts(a, *partly, err))
 		return
 	}
 	n.refusal = applyFailed(err)
@@ -70,6 +74,17 @@ func (c *Console) apply(w http.ResponseWriter, r *http.Request) {
 		p = newer
 	}
 	again(statusOf(err))
+}
+
+// partlyDone returns what the API says of a change that was made in part, nil of
+// other errors.
+func partlyDone(err error) *appliedInfo {
+	var e *apiError
+	var done appliedInfo
+	if !errors.As(err, &e) || e.Code != "partly_done" || json.Unmarshal(e.Result, &done) != nil {
+		return nil
+	}
+	return &done
 }
 
 // applyFailed says whether something was changed when it did not go well.
@@ -95,6 +110,9 @@ func (c *Console) forms() map[string]http.HandlerFunc {
 		"POST /ui/c/{cluster}/topics/{topic}/search/{id}/cancel": c.cancelSearch,
 		"POST /ui/c/{cluster}/plan":                              c.planGiven,
 		"POST /ui/c/{cluster}/apply":                             c.apply,
-		"POST /ui/registry/subjects/{subject}/check":             c.checkSchema,
+		"POST /ui/registry/register":                             c.registerSchema,
+		"POST /ui/registry/apply":                                c.applySchemaChange,
+		"POST /ui/registry/takeover":                             c.takeOver,
+		"POST /ui/registry/handback":                             c.handBack,
 	}
 }

@@ -53,21 +53,28 @@ func TestDeskFragments(t *testing.T) {
 	for name, at := range deskPages("orders.shipped.0002", "billing-0003", "orders-value") {
 		tests["desk-"+name] = state{at, deskAPI(4, fakeDesk{})}
 	}
+	for name, at := range registryPages("orders-value") {
+		tests["desk-"+name] = state{at, deskAPI(4, fakeDesk{})}
+	}
 	orders := uiPath("c", "local", "topics", "orders.shipped.0002")
 	for name, at := range map[string]string{"running": "running", "budget": "budget", "failed": "failed", "cancelled": "cancelled"} {
 		tests["desk-search-"+name] = state{orders + "/search/JOB7?filter=c-3", deskAPI(4, fakeDesk{state: at})}
 	}
 	empty := fakeDesk{records: -1, empty: true}
-	for name, at := range map[string]string{"records": orders + "/records", "follow": orders + "/follow", "schemas": "/ui/registry", "subject": "/ui/registry/subjects/none", "actions": "/ui/actions"} {
+	for name, at := range map[string]string{"records": orders + "/records", "follow": orders + "/follow", "schemas": "/ui/registry", "subject": "/ui/registry/subjects/none", "actions": "/ui/actions",
+		"schema-usage": "/ui/registry/subjects/none/usage", "schema-delete": "/ui/registry/subjects/none/delete", "schema-search": "/ui/registry/search?q=total", "register": "/ui/registry/register?subject=none"} {
 		tests["desk-empty-"+name] = state{at, deskAPI(4, empty)}
 	}
 	tests["desk-danger"] = state{orders + "/delete", deskAPI(4, fakeDesk{danger: true})}
-	wild := &fakeAPI{fleet: wildFleet(), desk: fakeDesk{text: hostile, records: 2, danger: true, plan: hostile}, broken: map[string]http.HandlerFunc{}}
+	wildSchemas := busyTakeover(hostile)
+	wildSchemas.trouble, wildSchemas.gone = true, []int{4}
+	wild := &fakeAPI{fleet: wildFleet(), desk: fakeDesk{text: hostile, records: 2, danger: true, plan: hostile, schemas: wildSchemas}, broken: map[string]http.HandlerFunc{}}
 	at := uiPath("c", hostile, "topics", hostile)
 	for name, path := range map[string]string{"records": at + "/records", "record": at + "/records/0/1", "follow": at + "/follow", "search": at + "/search?" + url.Values{"filter": {hostile}, "cel": {hostile}}.Encode(),
 		"search-job": at + "/search/JOB7?" + url.Values{"filter": {hostile}}.Encode(), "reset": uiPath("c", hostile, "groups", hostile) + "/reset?to=start&" + url.Values{"on": {hostile}}.Encode(),
 		"settings": at + "/settings?" + url.Values{"set": {"a=" + hostile}}.Encode(), "delete": uiPath("c", hostile, "groups", hostile) + "/delete",
-		"schemas": "/ui/registry", "subject": uiPath("registry", "subjects", hostile), "actions": "/ui/actions?" + url.Values{"actor": {hostile}}.Encode()} {
+		"schemas": "/ui/registry", "subject": uiPath("registry", "subjects", hostile), "schema-usage": uiPath("registry", "subjects", hostile, "usage"), "schema-delete": uiPath("registry", "subjects", hostile, "delete") + "?permanent=1",
+		"schema-settings": uiPath("registry", "subjects", hostile, "settings") + "?set=mode&to=READONLY", "schema-search": "/ui/registry/search?" + url.Values{"q": {hostile}}.Encode(), "schema-warnings": "/ui/registry/warnings", "takeover": "/ui/registry/takeover", "register": registerPath(hostile), "actions": "/ui/actions?" + url.Values{"actor": {hostile}}.Encode()} {
 		tests["desk-hostile-"+name] = state{path, wild}
 	}
 	for name, tt := range tests {
@@ -129,7 +136,9 @@ func TestDeskOfAnyAPI(t *testing.T) {
 			cfg.Deadline = 5 * time.Millisecond
 		}
 		srv, _ := newConsole(t, f, cfg)
-		for page, path := range deskPages("orders.shipped.0002", "billing-0003", "orders-value") {
+		pages := deskPages("orders.shipped.0002", "billing-0003", "orders-value")
+		maps.Copy(pages, registryPages("orders-value"))
+		for page, path := range pages {
 			status, body := fetch(t, srv.URL+path)
 			if status >= 500 || name == "well" && status != 200 && !strings.Contains(page, "gone") {
 				t.Errorf("%s, API %s: %d", path, name, status)
@@ -139,7 +148,8 @@ func TestDeskOfAnyAPI(t *testing.T) {
 			}
 		}
 		for path, form := range map[string]string{"/ui/c/local/topics/t/search": "filter=x", "/ui/c/local/topics/t/search/JOB7/cancel": "", "/ui/c/local/plan": `change={"kind":"group-reset"}`,
-			"/ui/c/local/apply": `change={"kind":"group-reset","group":"g"}&plan_hash=h-1`, "/ui/registry/subjects/orders-value/check": "schema={}"} {
+			"/ui/c/local/apply": `change={"kind":"group-reset","group":"g"}&plan_hash=h-1`, "/ui/registry/register": "subject=orders-value&schema={}", "/ui/registry/takeover": "plan_hash=x", "/ui/registry/handback": "plan_hash=x",
+			"/ui/registry/apply": `change={"kind":"mode","subject":"orders-value","to":"READONLY"}&plan_hash=x`} {
 			status, _, body := post(t, srv, path, form)
 			if status >= 500 || !strings.Contains(body, "<title>") {
 				t.Errorf("POST %s, API %s: %d %.200s", path, name, status, body)
@@ -195,7 +205,9 @@ func TestConfirm(t *testing.T) {
 			}
 		}
 	}
-	for name, path := range deskPages("orders", "billing-0003", "orders-value") {
+	pages := deskPages("orders", "billing-0003", "orders-value")
+	maps.Copy(pages, registryPages("orders-value"))
+	for name, path := range pages {
 		if status, _ := fetch(t, srv.URL+path); status >= 500 {
 			t.Errorf("%s: %d", name, status)
 		}
@@ -303,19 +315,6 @@ func TestSearchForms(t *testing.T) {
 	}
 }
 
-func TestCheckForm(t *testing.T) {
-	srv, _ := newConsole(t, deskAPI(1, fakeDesk{}), Config{})
-	for schema, want := range map[string]string{`{"name":"Order"}`: "It could be registered.", `{"name":"X"}`: "NAME_MISMATCH", "nonsense<b>": "Invalid schema nonsense&lt;b&gt;"} {
-		status, _, body := post(t, srv, "/ui/registry/subjects/orders-value/check", "language=AVRO&schema="+schema)
-		if status >= 500 || !strings.Contains(body, want) {
-			t.Errorf("%s: %d, no %q in %s", schema, status, want, body)
-		}
-	}
-	if status, _, _ := post(t, srv, "/ui/registry/subjects/nope/check", "schema={}"); status != 404 {
-		t.Errorf("no such subject: %d", status)
-	}
-}
-
 func TestPlace(t *testing.T) {
 	for in, want := range map[string]string{" 2026-11-24 10:00 ": "2026-11-24T10:00:00Z", "2026-11-24T10:00:05": "2026-11-24T10:00:05Z", "2026-11-24": "2026-11-24T00:00:00Z",
 		"2026-11-24T10:00:00+02:00": "2026-11-24T10:00:00+02:00", "1200": "1200", "soon": "soon"} {
@@ -354,56 +353,6 @@ func TestResetOf(t *testing.T) {
 		if got != want && !(err != nil && strings.HasPrefix(got, want)) {
 			t.Errorf("%s: %s, want %s", query, got, want)
 		}
-	}
-}
-
-func TestDiff(t *testing.T) {
-	f := func(a, b string, want ...string) {
-		t.Helper()
-		var got []string
-		for _, l := range diffLines(a, b) {
-			got = append(got, fmt.Sprintf("%s %d%s %d%s", l.Op, l.OldNum, l.Old, l.NewNum, l.New))
-		}
-		if d := cmp.Diff(want, got); d != "" {
-			t.Errorf("%q and %q:\n%s", a, b, d)
-		}
-	}
-	f("a", "a", "same 1a 1a")
-	f("a\nb\nc", "a\nc", "same 1a 1a", "removed 2b 0", "same 3c 2c")
-	f("a\nc", "a\nb\nc", "same 1a 1a", "added 0 2b", "same 2c 3c")
-	f("a\nx\nc", "a\ny\nz\nc", "same 1a 1a", "changed 2x 2y", "added 0 3z", "same 3c 4c")
-	f("", "a", "changed 1 1a")
-	f("a\nb\na", "b\na\nb", "removed 1a 0", "same 2b 1b", "same 3a 2a", "added 0 3b")
-}
-
-// Either side of a difference is found in it again, whole and in order.
-func FuzzDiff(f *testing.F) {
-	f.Add("a\nb\nc", "a\nc\nd")
-	f.Add("", "\n\n")
-	f.Fuzz(func(t *testing.T, a, b string) {
-		var old, now []string
-		for _, l := range diffLines(a, b) {
-			if l.OldNum > 0 {
-				old = append(old, l.Old)
-			}
-			if l.NewNum > 0 {
-				now = append(now, l.New)
-			}
-			if l.Op == "same" && l.Old != l.New {
-				t.Errorf("%q and %q are not the same", l.Old, l.New)
-			}
-		}
-		if strings.Join(old, "\n") != a || strings.Join(now, "\n") != b {
-			t.Errorf("%q and %q became %q and %q", a, b, old, now)
-		}
-	})
-}
-
-// Two long texts that share nothing are compared in bounded time and memory.
-func TestDiffOfLongTexts(t *testing.T) {
-	a, b := strings.Repeat("a\n", 30_000), strings.Repeat("b\n", 30_000)
-	if got := diffLines(a, b); len(got) != 30_001 || got[0].Op != "changed" || got[30_000].Op != "same" {
-		t.Errorf("%d lines", len(got))
 	}
 }
 

@@ -21,6 +21,7 @@ type fakeDesk struct {
 	applied  []string // bodies of apply
 	empty    bool     // no subjects and no actions
 	versions int      // of a subject; 0: 3
+	schemas  fakeSchemas
 }
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -233,6 +234,10 @@ func (f *fakeDesk) registerRegistry(mux *http.ServeMux) {
 	}
 	mux.HandleFunc("GET /subjects", func(w http.ResponseWriter, r *http.Request) {
 		l := []string{}
+		if r.URL.Query().Get("deletedOnly") != "" {
+			answer(w, f.schemas.goneSubjects)
+			return
+		}
 		if !f.empty {
 			l = append(l, subject)
 			for i := range max(0, f.records/2) {
@@ -246,23 +251,36 @@ func (f *fakeDesk) registerRegistry(mux *http.ServeMux) {
 		for v := 3; v > 0 && !f.empty; v-- {
 			rows = append(rows, map[string]any{"at": time.Date(2026, 11, v, 10, 0, 0, 0, time.UTC), "who": f.text, "from": "10.0.0.7:1234", "reason": f.text, "what": "register", "version": v, "id": 10 + v})
 		}
-		answer(w, map[string]any{"rows": rows})
+		h := map[string]any{"rows": rows}
+		if !f.empty && r.URL.Query().Get("before") == "" {
+			h["next"] = 4711
+		}
+		answer(w, h)
 	})
 	mux.HandleFunc("GET /config", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, map[string]any{"compatibilityLevel": "BACKWARD"})
 	})
 	mux.HandleFunc("GET /mode", func(w http.ResponseWriter, r *http.Request) { answer(w, map[string]any{"mode": "READWRITE"}) })
 	mux.HandleFunc("GET /config/{s}", known(func(w http.ResponseWriter, r *http.Request) {
-		answer(w, map[string]any{"compatibilityLevel": "FULL"})
+		answer(w, map[string]any{"compatibilityLevel": cmp.Or(f.schemas.level, "FULL")})
 	}))
 	mux.HandleFunc("GET /mode/{s}", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("defaultToGlobal") != "" {
+			answer(w, map[string]any{"mode": cmp.Or(f.schemas.mode, "READWRITE")})
+			return
+		}
 		w.WriteHeader(404)
 		answer(w, map[string]any{"error_code": 40409, "message": "Subject has no subject-level mode configured"})
 	})
 	mux.HandleFunc("GET /subjects/{s}/versions", known(func(w http.ResponseWriter, r *http.Request) {
 		l := []int{}
 		for i := range cmp.Or(f.versions, 3) {
-			l = append(l, i+1)
+			if r.URL.Query().Get("deletedOnly") == "" {
+				l = append(l, i+1)
+			}
+		}
+		if q := r.URL.Query(); q.Get("deleted") != "" || q.Get("deletedOnly") != "" {
+			l = append(l, f.schemas.gone...)
 		}
 		answer(w, l)
 	}))
@@ -275,17 +293,5 @@ func (f *fakeDesk) registerRegistry(mux *http.ServeMux) {
 	mux.HandleFunc("GET /schemas/ids/{id}/versions", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, []schemaUse{{subject, 3}, {subject + "-copy", 1}})
 	})
-	mux.HandleFunc("POST /compatibility/subjects/{s}/versions", known(func(w http.ResponseWriter, r *http.Request) {
-		var in struct{ Schema string }
-		json.NewDecoder(r.Body).Decode(&in)
-		switch {
-		case !strings.HasPrefix(in.Schema, "{"):
-			w.WriteHeader(422)
-			answer(w, map[string]any{"error_code": 42201, "message": "Invalid schema " + in.Schema})
-		case strings.Contains(in.Schema, "Order"):
-			answer(w, map[string]any{"is_compatible": true, "messages": []string{}})
-		default:
-			answer(w, map[string]any{"is_compatible": false, "messages": []string{"NAME_MISMATCH: expected net.example.Order " + f.text}})
-		}
-	}))
+	f.registerSchemas(mux, known)
 }

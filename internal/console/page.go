@@ -45,10 +45,11 @@ func pages() []*page {
 		auditPage(), windowPage(),
 		topicsPage(), topicPage(), topicConfigsPage(), topicGroupsPage(), topicProducersPage(),
 		recordsPage(), followPage(), recordPageOf(), searchPage(), searchJobPage(),
-		topicSettingsPage(), topicGrowPage(), topicDeletePage(),
+		topicCreatePage(), topicSettingsPage(), topicGrowPage(), topicDeletePage(),
 		groupsPage(), groupPage(), groupResetPage(), groupDeletePage(),
 		brokersPage(), brokerPage(),
-		schemasPage(), subjectPage(), actionsPage(), planPage(), eventsPage(),
+		schemasPage(), subjectPage(), registerPage(), schemaUsagePage(), schemaSearchPage(), schemaWarningsPage(),
+		levelSettingsPage(), subjectSettingsPage(), schemaDeletePage(), takeoverPage(), handbackPage(), actionsPage(), planPage(), eventsPage(),
 		palettePage(),
 	}
 }

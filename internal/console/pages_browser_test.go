@@ -49,7 +49,7 @@ func fleetPages(topic, group string) map[string]string {
 	t := uiPath("c", "local", "topics", topic)
 	return map[string]string{
 		"overview": "/ui", "cluster": "/ui/c/local", "topics": "/ui/c/local/topics", "topic": t, "topic-configs": t + "/configs",
-		"topic-groups": t + "/groups", "topic-producers": t + "/producers", "brokers": "/ui/c/local/brokers", "broker": "/ui/c/local/brokers/1",
+		"topic-create": "/ui/c/local/create-topic?name=orders&partitions=12&set=retention.ms%3D-1", "topic-groups": t + "/groups", "topic-producers": t + "/producers", "brokers": "/ui/c/local/brokers", "broker": "/ui/c/local/brokers/1",
 		"groups": "/ui/c/local/groups?sort=lag&order=desc", "group": uiPath("c", "local", "groups", group), "search": "/ui/palette?q=orders",
 		"search-none": "/ui/palette?q=zzz", "strange": "/ui/c/local/topics?contains=paid&sort=nope&colour=red",
 		"events": "/ui/events", "events-some": "/ui/events?cluster=local&kind=broker", "overview-day": "/ui?span=day",

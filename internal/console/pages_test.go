@@ -69,7 +69,7 @@ func TestPanelsAreReadSideBySide(t *testing.T) {
 		a := address{page: clusterPage(), vars: map[string]string{"cluster": "local"}}
 		began := time.Now()
 		n := a.page.load(t.Context(), api{f, 2 * time.Second}, a, began).(answers)
-		if took := time.Since(began); took != 2*time.Second || len(n.byName) != 8 {
+		if took := time.Since(began); took != 2*time.Second || len(n.byName) != 9 {
 			t.Errorf("%d panels took %v", len(n.byName), took)
 		}
 		if got := of[topicList](n, "growing").Err; got != "no answer within 2s" {

@@ -89,7 +89,7 @@ func TestStripStandsStill(t *testing.T) {
 		t.Error("the axis does not move once a minute")
 	}
 	if got := strip(a, answers{byName: map[string]reply{"events-fleet": {panel: panel[any]{Data: eventList{silent: true}}},
-		"events-actions": {panel: panel[any]{Data: eventList{silent: true}}}, "events-audit": {panel: panel[any]{Data: eventList{silent: true}}}}}, "", at(0, 1)); got != nil {
+		"events-actions": {panel: panel[any]{Data: eventList{silent: true}}}, "events-audit": {panel: panel[any]{Data: eventList{silent: true}}}, "events-registry": {panel: panel[any]{Data: eventList{silent: true}}}}}, "", at(0, 1)); got != nil {
 		t.Error("there is a strip though nobody tells events")
 	}
 }

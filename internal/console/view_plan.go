@@ -3,6 +3,7 @@ package console
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -55,6 +56,36 @@ func (p *page) knows(name string) bool {
 
 const planRoute = "/ui/c/{cluster}/plan"
 
+func topicCreatePage() *page {
+	p := planner("/ui/c/{cluster}/create-topic", "cluster", "Create a topic on", []param{text("name"), digitsParam("partitions"), digitsParam("replication"), longText("set")}, "create-form", createOf)
+	p.label, p.section = "Create a topic", "Topics"
+	return p
+}
+
+// createOf makes the creation of a topic of a form.
+func createOf(a address) (*changeInfo, error) {
+	if a.get("name") == "" {
+		return nil, nil
+	}
+	set, err := settingLines(a.get("set"))
+	if err != nil {
+		return nil, err
+	}
+	number := func(name string, otherwise, most int64) int64 {
+		n, err := strconv.ParseInt(a.get(name), 10, 64)
+		if err != nil { // it is not given
+			return otherwise
+		}
+		return min(n, most)
+	}
+	return &changeInfo{Kind: "topic-create", Topic: a.get("name"), Partitions: number("partitions", newPartitions, math.MaxInt32),
+		Replication: number("replication", 0, math.MaxInt16), Set: set}, nil
+}
+
+// newPartitions is how many partitions a topic gets where the form says nothing, as
+// by weir topics create.
+const newPartitions = 4
+
 func groupResetPage() *page {
 	return planner("/ui/c/{cluster}/groups/{group}/reset", "group", "Reset", []param{oneOf("to", "", "start", "end", "time", "offset", "shift", "offsets"),
 		text("time"), text("offset"), text("shift"), longText("on"), longText("offsets")}, "reset-form", resetOf)
@@ -103,7 +134,7 @@ func planPage() *page {
 
 // planForm is what a form shows of its address.
 type planForm struct {
-	Action                           string
+	Action, Name, Replication        string
 	To                               []choice
 	Time, Offset, Shift, On, Offsets string
 	Set, Unset, Partitions           string
@@ -112,7 +143,8 @@ type planForm struct {
 func newPlanForm(a address) planForm {
 	to := []string{"", "choose", "start", "the beginning", "end", "the end", "time", "a time", "offset", "an offset", "shift", "so many records on or back", "offsets", "an offset per partition"}
 	return planForm{Action: a.bare().String(), To: choices(a.get("to"), to...), Time: a.get("time"), Offset: a.get("offset"), Shift: a.get("shift"), On: a.get("on"),
-		Offsets: a.get("offsets"), Set: a.get("set"), Unset: a.get("unset"), Partitions: a.get("partitions")}
+		Offsets: a.get("offsets"), Set: a.get("set"), Unset: a.get("unset"), Partitions: a.get("partitions"),
+		Name: a.get("name"), Replication: a.get("replication")}
 }
 
 // resetOf makes a reset of a form. Fields that its choice does not use are left out.
@@ -184,8 +216,18 @@ func placesOf(s string, offsets bool) (out []topicOffset, err error) {
 }
 
 func settingsOf(a address) (*changeInfo, error) {
-	c := &changeInfo{Kind: "topic-config", Topic: a.vars["topic"], Set: map[string]string{}, Unset: strings.Fields(a.get("unset"))}
-	for line := range strings.Lines(a.get("set")) {
+	set, err := settingLines(a.get("set"))
+	c := &changeInfo{Kind: "topic-config", Topic: a.vars["topic"], Set: set, Unset: strings.Fields(a.get("unset"))}
+	if err != nil || len(c.Set)+len(c.Unset) == 0 {
+		return nil, err
+	}
+	return c, nil
+}
+
+// settingLines reads settings, one name=value per line.
+func settingLines(text string) (map[string]string, error) {
+	set := map[string]string{}
+	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		name, value, ok := strings.Cut(line, "=")
 		if line == "" {
@@ -194,12 +236,9 @@ func settingsOf(a address) (*changeInfo, error) {
 		if name = strings.TrimSpace(name); !ok || name == "" {
 			return nil, fmt.Errorf("“%s” is not understood; write a line for each, such as retention.ms=86400000", plain(short(line, 60)))
 		}
-		c.Set[name] = strings.TrimSpace(value)
+		set[name] = strings.TrimSpace(value)
 	}
-	if len(c.Set)+len(c.Unset) == 0 {
-		return nil, nil
-	}
-	return c, nil
+	return set, nil
 }
 
 // planNotes is what is said beside a plan that comes back.
@@ -224,15 +263,32 @@ type planView struct {
 	Apply, Change, Hash, Shown, Reason   string
 	Button                               string
 	More                                 int
+	TooLong                              bool // for the form to carry
 }
 
-// maxSteps is how many steps are drawn; the call has them all.
-const maxSteps = 500
+const (
+	// maxSteps is how many steps are drawn, and compared with those of another plan;
+	// the call has them all.
+	maxSteps = 500
+	// maxCarried is the longest change that a form carries, in its own encoding: weir
+	// takes 8 MiB from a page.
+	maxCarried = 7 << 20
+	// maxCall is how much of a call by the API is shown.
+	maxCall = 100_000
+)
+
+func tooLong(change []byte) bool {
+	return len(change) > maxCarried/6 && len(url.QueryEscape(string(change))) > maxCarried
+}
 
 func planPart(a address, p planInfo, n planNotes) part {
 	v := planView{frame: frame{ID: "plan", Title: "What would be done"}, Kind: kindWords(p.Kind), Target: short(p.Target, 120), Full: p.Target, Refusal: n.refusal,
 		Danger: p.Danger, Changed: n.changed, Wrongly: n.wrongly, Warnings: p.Warnings, Command: visible(p.Command), API: visible(p.API),
 		Apply: uiPath("c", a.vars["cluster"], "apply"), Change: string(p.Change), Hash: p.Hash, Reason: n.reason}
+	v.TooLong = tooLong(p.Change)
+	if len(p.API) > maxCall {
+		v.API = visible(strings.ToValidUTF8(p.API[:maxCall], "")) + fmt.Sprintf("… (%d bytes; the answer of %s has them all)", len(p.API), planPath(a.vars["cluster"]))
+	}
 	v.age = ageLine("plan", n.at, n.at, planPath(a.vars["cluster"]))
 	v.Button = "Do it: " + v.Kind + " " + short(p.Target, 40)
 	v.Facts = []fact{{"Steps", num(int64(len(p.Steps)))}}
@@ -243,8 +299,8 @@ func planPart(a address, p planInfo, n planNotes) part {
 	if v.More = len(p.Steps) - maxSteps; v.More > 0 {
 		v.Sum = fmt.Sprintf("the first %d of %s; the call below has them all", maxSteps, plural(int64(len(p.Steps)), "step"))
 	}
-	shown := make([]stepInfo, len(p.Steps))
-	for i, s := range p.Steps {
+	shown := make([]stepInfo, min(len(p.Steps), maxSteps))
+	for i, s := range p.Steps[:len(shown)] {
 		s.Note = ""
 		shown[i] = s
 	}
@@ -280,6 +336,35 @@ func stepGrid(a address, steps []stepInfo, n planNotes) (g grid, gone []string) 
 	}
 	slices.Sort(gone)
 	return g, gone[:min(len(gone), 20)]
+}
+
+// outcomeGrid draws the steps with how each ended, those that failed first.
+func outcomeGrid(a address, steps []stepInfo, not []notDoneInfo) grid {
+	failed := map[string]notDoneInfo{}
+	for _, n := range not {
+		failed[n.On] = n
+	}
+	steps = slices.SortedStableFunc(slices.Values(steps), func(x, y stepInfo) int {
+		rank := func(s stepInfo) int {
+			if _, is := failed[s.On]; is {
+				return 0
+			}
+			return 1
+		}
+		return rank(x) - rank(y)
+	})
+	g, _ := stepGrid(a, steps, planNotes{})
+	g.Cols = append(g.Cols, column{Label: "Outcome", Wide: true})
+	for i := range g.Rows {
+		end := cell{Badge: &badge{"done", "complete"}}
+		if n, is := failed[steps[i].On]; is && n.Maybe {
+			end = cell{Badge: &badge{"unknown", "unknown"}, Note: short(n.Error, 160)}
+		} else if is {
+			end = cell{Badge: &badge{"not done", "lost"}, Note: short(n.Error, 160)}
+		}
+		g.Rows[i] = append(g.Rows[i], end)
+	}
+	return g
 }
 
 func sinceShown(s, was stepInfo, known bool) cell {
@@ -322,17 +407,27 @@ type resultView struct {
 	Warning                     string
 	Grid                        grid
 	Undo, UndoPath, UndoCommand string
+	Failed, Left                string // why only a part was done, and the change that does the rest
 	Links                       []linkView
 }
 
-func resultParts(a address, done appliedInfo) []part {
+// resultParts shows what was done: all of it, or, where failed says why, a part.
+func resultParts(a address, done appliedInfo, failed error) []part {
 	p := done.Plan
 	c := a.vars["cluster"]
 	v := resultView{frame: frame{ID: "result", Title: "Done"}, Kind: kindWords(p.Kind), Target: short(p.Target, 120), Full: p.Target, Warning: done.Warning,
 		UndoPath: uiPath("c", c, "plan"), UndoCommand: visible(done.UndoCommand)}
-	v.Grid, _ = stepGrid(a, p.Steps, planNotes{})
-	if u := string(done.Undo); u != "" && u != "null" {
+	if failed != nil {
+		v.Title, v.Failed, v.Left = "Done in part", failed.Error(), string(p.Change)
+		v.Grid = outcomeGrid(a, p.Steps, done.NotDone)
+	} else {
+		v.Grid, _ = stepGrid(a, p.Steps, planNotes{})
+	}
+	if u := string(done.Undo); u != "" && u != "null" && !tooLong(done.Undo) {
 		v.Undo = u
+	}
+	if tooLong(p.Change) {
+		v.Left = ""
 	}
 	switch {
 	case strings.HasPrefix(p.Kind, "group-") && p.Kind != "group-delete":
@@ -345,5 +440,5 @@ func resultParts(a address, done appliedInfo) []part {
 		v.Links = append(v.Links, linkView{uiPath("c", c, "topics", p.Target), "The topic"})
 	}
 	v.Links = append(v.Links, linkView{"/ui/actions?" + url.Values{"target": {p.Target}}.Encode(), "Who did what to it"})
-	return []part{titleView{frame: frame{Title: "Done"}, Full: p.Target}.part(), {id: "result", template: "result", view: v}}
+	return []part{titleView{frame: frame{Title: v.Title}, Full: p.Target}.part(), {id: "result", template: "result", view: v}}
 }

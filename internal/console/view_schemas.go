@@ -1,11 +1,12 @@
 package console
 
 import (
+	"github.com/weirhq/weir/internal/linediff"
+
 	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"sort"
 	"strings"
@@ -20,12 +21,18 @@ const subjectsOnPage = 100
 func schemasPage() *page {
 	return &page{
 		route: "/ui/registry", label: "Schemas", nav: true, section: "Schemas", live: true,
-		params: []param{text("contains"), text("cursor")},
+		params: []param{text("contains"), oneOf("deleted", "", "1"), text("cursor")},
 		title:  func(address) string { return "Schemas" },
-		twin:   func(address) string { return subjectsPath() },
+		twin:   subjectsTwin,
 		load:   loadSchemas,
 		parts:  func(a address, n content, asOf time.Time) []part { return schemasParts(a, n.(answers), asOf) },
 	}
+}
+
+// subjectsTwin is where the names are: of the subjects, or of those of which all
+// versions are deleted softly.
+func subjectsTwin(a address) string {
+	return withQuery(subjectsPath(), "deletedOnly", trueIf(a.get("deleted") != ""))
 }
 
 // subjectsShown returns the names on a page, and what the list says beside.
@@ -52,43 +59,65 @@ func schemasParts(a address, d answers, asOf time.Time) []part {
 	names, l := subjectsShown(a, p.Data)
 	v := panelView{frame: f, Pager: pager(a, len(names), l, "subject")}
 	v.Grid.Cols = []column{plainCol("Subject"), numCol("Newest version"), numCol("Schema id"), plainCol("Language")}
+	deleted := a.get("deleted") != ""
+	if deleted {
+		v.Title = "Subjects that are deleted softly"
+		v.Grid.Cols = v.Grid.Cols[:1]
+	}
 	for _, s := range names {
-		row := []cell{named(s, 80, uiPath("registry", "subjects", s))}
-		if got := of[schemaInfo](d, "latest "+s); got.Err != "" {
-			row = append(row, why(got.Err, 60), cell{}, cell{})
-		} else {
-			row = append(row, num(got.Data.Version), cell{Text: fmt.Sprint(got.Data.ID)}, cell{Text: short(got.Data.language(), 20)})
+		got := of[schemaInfo](d, "latest "+s)
+		switch {
+		case deleted:
+			forGood := schemaChange{Kind: changeDelete, Subject: s, Permanent: true}
+			v.Grid.Rows = append(v.Grid.Rows, []cell{named(s, 80, forGood.address().String())})
+		case got.Err != "":
+			v.Grid.Rows = append(v.Grid.Rows, []cell{named(s, 80, subjectPath(s)), why(got.Err, 60), {}, {}})
+		default:
+			v.Grid.Rows = append(v.Grid.Rows, []cell{named(s, 80, subjectPath(s)), num(got.Data.Version), {Text: fmt.Sprint(got.Data.ID)}, {Text: short(got.Data.language(), 20)}})
 		}
-		v.Grid.Rows = append(v.Grid.Rows, row)
 	}
 	if len(names) == 0 && p.Err == "" {
-		v.Empty = none(a, "subjects")
+		v.Empty = none(a, map[bool]string{true: "deleted subjects", false: "subjects"}[deleted])
 	}
-	title := titleView{frame: frame{Title: "Schemas"}, Lines: []string{"What weir's schema registry holds. Clients register here, on Confluent's routes."}}
+	other := navView{Href: a.with("deleted", "1", "cursor", "").String(), Text: "deleted ones"}
+	if deleted {
+		other = navView{Href: a.with("deleted", "", "cursor", "").String(), Text: "those that are there"}
+	}
+	return []part{schemasHead(d), filter(a, "Subject contains", other), schemaSearchForm(address{page: pageAt(schemaSearchRoute)}), v.part()}
+}
+
+func schemasHead(d answers) part {
+	title := titleView{frame: frame{Title: "Schemas"}, Lines: []string{"What weir's schema registry holds. Clients register here, on Confluent's routes."},
+		Links: []linkView{{registerRoute, "Register a schema"}, {settingsPath(""), "Settings"}, {"/ui/registry/warnings", "State and warnings"}, {"/ui/registry/takeover", "Takeover"}}}
 	for _, s := range []struct{ name, label string }{{"compatibility", "Compatibility of all"}, {"mode", "Mode of all"}} {
-		got := of[setting](d, s.name)
-		title.Facts = append(title.Facts, fact{s.label, settingCell(got, "")})
+		title.Facts = append(title.Facts, fact{s.label, settingCell(of[setting](d, s.name), "")})
 	}
-	return []part{title.part(), filter(a, "Subject contains"), v.part()}
+	if status := of[registryStatus](d, "status"); !status.At.IsZero() {
+		title.Facts = append(title.Facts, fact{"Records kept out", should(status.Data.Dropped, "warn")})
+		if status.Data.Refuses != "" {
+			title.Problems = append(title.Problems, "It does not write: "+status.Data.Refuses)
+		}
+	}
+	return title.part()
 }
 
 func settingCell(p panel[setting], where string) cell {
 	if p.At.IsZero() {
 		return cell{Text: "not known", Mark: "zero", Full: p.Err}
 	}
-	return cell{Text: short(p.Data.Value, 40), Note: where}
+	return cell{Text: short(p.Data.Value, 40), Note: where, Mark: "long"} // a word that is not to be torn apart
 }
 
 // subjectPage is one subject: its versions, two of them beside each other, who uses
 // them, and a check whether a schema could be the next.
 func subjectPage() *page {
 	return &page{
-		route: "/ui/registry/subjects/{subject}", section: "Schemas", params: []param{digitsParam("version"), digitsParam("against")},
+		route: "/ui/registry/subjects/{subject}", section: "Schemas", params: []param{digitsParam("version"), digitsParam("against"), text("history")},
 		title: func(a address) string { return short(a.vars["subject"], 60) },
 		twin:  func(a address) string { return subjectsPath(a.vars["subject"], "versions") },
 		load:  loadSubject,
 		parts: func(a address, n content, asOf time.Time) []part {
-			return subjectParts(a, n.(answers), asOf, checkView{Language: of[schemaInfo](n.(answers), "newer").Data.language()})
+			return subjectParts(a, n.(answers), asOf)
 		},
 	}
 }
@@ -115,15 +144,7 @@ func versionsShown(a address, versions []int64) (newer, older int64) {
 	return newer, pick("against", before)
 }
 
-type checkView struct {
-	Action, Language, Schema string
-	Asked                    bool
-	Compatible               bool
-	Why                      []string
-	Trouble                  string
-}
-
-func subjectParts(a address, d answers, asOf time.Time, check checkView) []part {
+func subjectParts(a address, d answers, asOf time.Time) []part {
 	f, p := framed[[]int64](d, "versions", "Versions", asOf)
 	if d.missing() {
 		return []part{nothing("There is no such subject", p.Err)}
@@ -137,13 +158,24 @@ func subjectParts(a address, d answers, asOf time.Time, check checkView) []part 
 	shown := of[schemaInfo](d, "newer")
 	title.Facts = []fact{{"Versions", num(int64(len(p.Data)))}, {"Schema id", cell{Text: known(max(shown.Data.ID, -1))}}, {"Language", cell{Text: shown.Data.language()}},
 		{"Compatibility", ownCell(d, "compatibility")}, {"Mode", ownCell(d, "mode")}}
-	parts := []part{title.part()}
 	if p.At.IsZero() {
-		return parts
+		return []part{title.part()}
 	}
-	parts = append(parts, versionsPart(a, f, p.Data, newer, older), schemaPart(a, d, asOf, newer, older), usesPart(a, d, asOf, newer), historyPart(d, asOf))
-	check.Action = uiPath("registry", "subjects", s, "check")
-	return append(parts, part{id: "check", template: "schema-check", view: check})
+	title.Links = subjectLinks(a, newer)
+	parts := []part{title.part()}
+	parts = append(parts, versionsPart(a, f, p.Data, newer, older), schemaPart(a, d, asOf, newer, older), usesPart(a, d, asOf, newer))
+	used := usageParts(d, asOf)
+	return append(append(parts, used[:min(len(used), 2)]...), historyPart(a, d, asOf)) // the third is on the page of its own
+}
+
+// subjectLinks lead to what can be done with a subject.
+func subjectLinks(a address, newer int64) []linkView {
+	s := a.vars["subject"]
+	links := []linkView{{registerPath(s), "Register the next version"}, {uiPath("registry", "subjects", s, "usage"), "Usage"}, {settingsPath(s), "Settings"}}
+	if newer > 0 {
+		links = append(links, linkView{schemaChange{Kind: changeDelete, Subject: s, Version: newer}.address().String(), fmt.Sprintf("Delete version %d", newer)})
+	}
+	return append(links, linkView{schemaChange{Kind: changeDelete, Subject: s}.address().String(), "Delete the subject"})
 }
 
 // ownCell says a setting, and where it comes from.
@@ -184,7 +216,7 @@ func versionsPart(a address, f frame, versions []int64, newer, older int64) part
 type schemaView struct {
 	frame
 	Text         string
-	Lines        []line
+	Lines        []linediff.Line
 	Older, Newer int64
 	References   []string
 	Cut          string
@@ -217,7 +249,13 @@ func schemaPart(a address, d answers, asOf time.Time, newer, older int64) part {
 		return part{id: "schema", template: "schema", view: v, age: v.age}
 	}
 	v.Title = fmt.Sprintf("Version %d beside version %d", newer, older)
-	v.Lines = diffLines(schemaText(before.Data.Schema), text)
+	v.compare(schemaText(before.Data.Schema), text)
+	return part{id: "schema", template: "schema", view: v, age: v.age}
+}
+
+// compare puts two texts beside each other.
+func (v *schemaView) compare(before, after string) {
+	v.Lines = linediff.Lines(before, after)
 	count := map[string]int64{}
 	for _, l := range v.Lines {
 		count[l.Op]++
@@ -228,20 +266,22 @@ func schemaPart(a address, d answers, asOf time.Time, newer, older int64) part {
 	if len(v.Lines) > maxLines {
 		v.Lines, v.Cut = v.Lines[:maxLines], fmt.Sprintf("The first %d lines; the API has them all.", maxLines)
 	}
-	return part{id: "schema", template: "schema", view: v, age: v.age}
 }
 
 // schemaText sets JSON out in lines; other languages have theirs.
-func schemaText(s string) string {
+func schemaText(s string) string { return visible(indented(strings.ReplaceAll(s, "\r\n", "\n"))) }
+
+// indented is JSON in lines, as it is otherwise.
+func indented(s string) string {
 	var b bytes.Buffer
 	if json.Indent(&b, []byte(s), "", "  ") == nil {
-		return visible(b.String())
+		return b.String()
 	}
-	return visible(strings.ReplaceAll(s, "\r\n", "\n"))
+	return s
 }
 
 func usesPart(a address, d answers, asOf time.Time, newer int64) part {
-	f, p := framed[[]schemaUse](d, "uses", fmt.Sprintf("Who uses version %d", newer), asOf)
+	f, p := framed[[]schemaUse](d, "uses", fmt.Sprintf("Where version %d is named", newer), asOf)
 	v := panelView{frame: f, Grid: grid{Cols: []column{plainCol("Subject"), numCol("Version"), {Label: "How", Wide: true}}}}
 	const most = 200
 	for _, u := range p.Data[:min(len(p.Data), most)] {
@@ -267,7 +307,7 @@ func usesPart(a address, d answers, asOf time.Time, newer int64) part {
 
 // historyPart is who changed the subject. The registry writes a row in the transaction
 // of the change itself, so there is none without the other.
-func historyPart(d answers, asOf time.Time) part {
+func historyPart(a address, d answers, asOf time.Time) part {
 	f, p := framed[schemaHistory](d, "history", "History", asOf)
 	v := panelView{frame: f, Grid: grid{Cols: []column{plainCol("When (UTC)"), plainCol("What"), numCol("Version"), plainCol("Who"), plainCol("From"), {Label: "Reason", Wide: true}}}}
 	v.Sum = "newest first"
@@ -278,23 +318,20 @@ func historyPart(d answers, asOf time.Time) part {
 		}
 		v.Grid.Rows = append(v.Grid.Rows, []cell{{Text: second(h.At)}, named(h.What, 24, ""), version, named(cmp.Or(h.Who, "not named"), 40, ""), named(h.From, 40, ""), named(h.Reason, 120, "")})
 	}
-	if len(v.Grid.Rows) == 0 && p.Err == "" {
+	if a.get("history") != "" {
+		v.Pager.First = a.with("history", "").String()
+	}
+	if next := string(p.Data.Next); next != "" {
+		v.Pager.Next = a.with("history", next).String()
+	}
+	switch {
+	case len(v.Grid.Rows) > 0 || p.Err != "":
+	case v.Pager.Next != "":
+		v.Empty = "None of the newest changes is of this subject; the next page has older ones."
+	case v.Pager.First != "":
+		v.Empty = "There are no older changes."
+	default:
 		v.Empty = "Nothing is known: it was made before weir wrote this topic."
 	}
 	return v.part()
-}
-
-// checkSchema serves POST .../check: whether a schema could be the next version. It
-// changes nothing.
-func (c *Console) checkSchema(w http.ResponseWriter, r *http.Request) {
-	a := address{page: pageAt("/ui/registry/subjects/{subject}"), vars: map[string]string{"subject": r.PathValue("subject")}, query: map[string]string{}}
-	now := time.Now()
-	v := checkView{Language: r.PostFormValue("language"), Schema: r.PostFormValue("schema"), Asked: true}
-	got, err := c.api.check(r.Context(), a.vars["subject"], v.Language, v.Schema)
-	status := http.StatusOK
-	if err != nil {
-		v.Trouble, status = err.Error(), statusOf(err)
-	}
-	v.Compatible, v.Why = got.Compatible, got.Messages
-	c.show(w, r, status, a, subjectParts(a, loadSubject(r.Context(), c.api, a, now).(answers), now, v))
 }

@@ -6,7 +6,7 @@ import "time"
 func topicsPage() *page {
 	return made(page{
 		route: "/ui/c/{cluster}/topics", label: "Topics", nav: true, section: "Topics", live: true,
-		params: append(listParams("name", "records", "bytes", "rate", "partitions", "groups"), oneOf("internal", "true", "false")),
+		params: append(listParams("name", "records", "bytes", "rate", "bytes_rate", "partitions", "groups"), oneOf("internal", "true", "false")),
 		title:  func(address) string { return "Topics" },
 	}, func(a address) []question {
 		return []question{asking[topicList]("topics", apiPath("clusters", a.vars["cluster"], "topics")+a.api("limit", "100"))}
@@ -23,7 +23,7 @@ func topicsParts(a address, d answers, asOf time.Time) []part {
 	v := panelView{frame: f, Pager: pager(a, len(p.Data.Topics), p.Data.listed, "topic")}
 	s := sorter{a}
 	v.Grid = grid{Sort: true, Cols: []column{s.by("name", "Topic", false), plainCol("State"), s.by("partitions", "Partitions", true), numCol("Replicas"),
-		s.by("records", "Records", true), s.by("rate", "Records/s", true), s.by("bytes", "Size", true), numCol("Bytes/s"), s.by("groups", "Groups", true)}}
+		s.by("records", "Records", true), s.by("rate", "Records/s", true), s.by("bytes", "Size", true), s.by("bytes_rate", "Bytes/s", true), s.by("groups", "Groups", true)}}
 	for _, t := range p.Data.Topics {
 		st := topicState(t)
 		name := named(t.Name, 60, uiPath("c", c, "topics", t.Name))
@@ -40,7 +40,7 @@ func topicsParts(a address, d answers, asOf time.Time) []part {
 	if a.get("internal") == "false" {
 		hide = navView{Href: a.with("internal", "", "cursor", "").String(), Text: "show internal topics"}
 	}
-	return []part{titleView{frame: frame{Title: "Topics"}}.part(), filter(a, "Topic contains", hide), v.part()}
+	return []part{titleView{frame: frame{Title: "Topics"}, Links: []linkView{{uiPath("c", c, "create-topic"), "Create a topic"}}}.part(), filter(a, "Topic contains", hide), v.part()}
 }
 
 // topicState is the worst that a topic's partitions are in.

@@ -13,38 +13,81 @@ import (
 	"github.com/weirhq/weir/internal/cluster"
 )
 
-// facts reads from the cluster what a plan needs, all of it now.
+// facts reads from the cluster what a plan needs, all of it now, and nothing of
+// topics that it is not about.
 func (o *Operator) facts(ctx context.Context, c *Change) (Facts, error) {
 	ctx, cancel := context.WithTimeout(ctx, planTimeout)
 	defer cancel()
 	f := Facts{Cluster: o.cluster.Name, At: o.at, Topics: map[string]TopicFacts{}}
-	s, err := o.cluster.Refresh(ctx, o.previous())
-	if err != nil {
-		return f, fmt.Errorf("reading the facts for a plan: %w", err)
-	}
-	f.Brokers = countUp(s)
-	for _, name := range append([]string{c.Topic}, c.Topics...) {
-		f.topic(s, name)
-	}
-	switch c.Kind {
-	case TopicCreate:
-		err = o.createFacts(ctx, c, &f, s)
-	case TopicAlter:
-		t, ok := f.Topics[c.Topic]
-		if n := int(c.Partitions) - len(t.Partitions); ok && n > 0 && tooMany(n) == nil {
-			err = f.tried(o.cluster.SetPartitions(ctx, c.Topic, int(c.Partitions), true))
-		}
-	case TopicConfig:
-		err = o.configFacts(ctx, c, &f)
-	case TopicDelete:
-		o.readerFacts(ctx, &f, s)
-	case GroupReset, GroupDelete:
-		err = o.groupFacts(ctx, c, &f, s)
+	s, err := o.look(ctx, c, &f)
+	if err == nil {
+		err = o.ask(ctx, c, &f, s)
 	}
 	if err != nil {
 		return f, fmt.Errorf("reading the facts for a plan: %w", err)
 	}
 	return f, nil
+}
+
+// look adds the change's group and topics, as far as they exist.
+func (o *Operator) look(ctx context.Context, c *Change, f *Facts) (*cluster.Snapshot, error) {
+	names := slices.Clone(c.Topics)
+	if c.Topic != "" {
+		names = append(names, c.Topic)
+	}
+	if c.Kind == GroupReset || c.Kind == GroupDelete {
+		if err := o.groupFacts(ctx, c.Group, f); err != nil {
+			return nil, err
+		}
+	}
+	if c.Reset != nil {
+		names = append(names, c.Reset.topics(f.Group)...)
+	}
+	s, err := o.cluster.Look(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	f.Brokers = countUp(s)
+	for _, name := range names {
+		f.topic(s, name)
+	}
+	return s, nil
+}
+
+// topics are those that a reset may be about.
+func (r *Reset) topics(g *GroupFacts) (names []string) {
+	for _, tp := range r.Partitions {
+		names = append(names, tp.Topic)
+	}
+	offsets := r.Offsets
+	if g != nil {
+		offsets = slices.Concat(offsets, g.Offsets)
+	}
+	for _, o := range offsets {
+		names = append(names, o.Topic)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// ask adds what only this kind of change needs.
+func (o *Operator) ask(ctx context.Context, c *Change, f *Facts, s *cluster.Snapshot) error {
+	switch c.Kind {
+	case TopicCreate:
+		return o.createFacts(ctx, c, f)
+	case TopicAlter:
+		t, ok := f.Topics[c.Topic]
+		if n := int(c.Partitions) - len(t.Partitions); ok && n > 0 && tooMany(n) == nil {
+			return f.tried(o.cluster.SetPartitions(ctx, c.Topic, int(c.Partitions), true))
+		}
+	case TopicConfig:
+		return o.configFacts(ctx, c, f)
+	case TopicDelete:
+		o.readerFacts(ctx, f, s)
+	case GroupReset:
+		return o.timeFacts(ctx, c, f)
+	}
+	return nil
 }
 
 func countUp(s *cluster.Snapshot) (n int) {
@@ -85,13 +128,22 @@ func (f *Facts) tried(err error) error {
 	return err
 }
 
-func (o *Operator) createFacts(ctx context.Context, c *Change, f *Facts, s *cluster.Snapshot) error {
-	if len(s.Topics) > 0 && len(c.Set) > 0 { // which settings there are, any topic tells
-		entries, err := o.cluster.TopicConfigs(ctx, s.Topics[0].Name)
-		if err != nil && !errors.Is(err, cluster.ErrNoTopic) {
-			return err
+func (o *Operator) createFacts(ctx context.Context, c *Change, f *Facts) error {
+	if len(c.Set) > 0 { // which settings there are, any topic tells
+		s := o.previous()
+		if s == nil {
+			var err error
+			if s, err = o.cluster.Refresh(ctx, nil); err != nil {
+				return err
+			}
 		}
-		f.Configs = Configs(entries)
+		if len(s.Topics) > 0 {
+			entries, err := o.cluster.TopicConfigs(ctx, s.Topics[0].Name)
+			if err != nil && !errors.Is(err, cluster.ErrNoTopic) {
+				return err
+			}
+			f.Configs = Configs(entries)
+		}
 	}
 	if _, exists := f.Topics[c.Topic]; exists || c.Partitions < 1 || tooMany(int(c.Partitions)) != nil {
 		return nil // which MakePlan refuses
@@ -152,28 +204,24 @@ func (o *Operator) readerFacts(ctx context.Context, f *Facts, s *cluster.Snapsho
 	}
 }
 
-func (o *Operator) groupFacts(ctx context.Context, c *Change, f *Facts, s *cluster.Snapshot) error {
-	g, err := o.cluster.Group(ctx, c.Group)
-	if err != nil && !errors.Is(err, cluster.ErrNoGroup) {
-		return err
-	}
-	if err == nil {
-		f.Group = &GroupFacts{State: g.State}
-		for _, at := range g.Offsets {
-			f.Group.Offsets = append(f.Group.Offsets, TopicOffset{at.Topic, at.Partition, at.At})
-			f.topic(s, at.Topic)
-		}
-	}
-	if c.Reset == nil {
+func (o *Operator) groupFacts(ctx context.Context, name string, f *Facts) error {
+	g, err := o.cluster.Group(ctx, name)
+	if errors.Is(err, cluster.ErrNoGroup) {
 		return nil
 	}
-	for _, tp := range c.Reset.Partitions {
-		f.topic(s, tp.Topic)
+	if err != nil {
+		return err
 	}
-	for _, at := range c.Reset.Offsets {
-		f.topic(s, at.Topic)
+	f.Group = &GroupFacts{State: g.State}
+	for _, at := range g.Offsets {
+		f.Group.Offsets = append(f.Group.Offsets, TopicOffset{at.Topic, at.Partition, at.At})
 	}
-	if c.Reset.To != "time" || c.Reset.Time == nil {
+	return nil
+}
+
+// timeFacts adds the offsets of the time that a reset is to.
+func (o *Operator) timeFacts(ctx context.Context, c *Change, f *Facts) error {
+	if c.Reset == nil || c.Reset.To != "time" || c.Reset.Time == nil {
 		return nil
 	}
 	for name, t := range f.Topics {

@@ -101,7 +101,7 @@ func (in *ListInput) query(sort string) Query {
 
 type topicsInput struct {
 	ListInput
-	Sort     string `query:"sort" enum:"name,records,bytes,rate,partitions,groups,problems" default:"name"`
+	Sort     string `query:"sort" enum:"name,records,bytes,rate,bytes_rate,partitions,groups,problems" default:"name" doc:"rate: records per second. bytes_rate: bytes per second, so that with order=desc the topic that grows fastest is the first."`
 	Internal bool   `query:"internal" default:"true" doc:"Also topics that are Kafka's or whose name begins with an underscore."`
 }
 
@@ -155,12 +155,15 @@ type planInput struct {
 	Body Change
 }
 
+// Planned is a change as it was planned.
+type Planned struct {
+	Change   Change `json:"change" doc:"That of the plan."`
+	PlanHash string `json:"plan_hash" doc:"That of the plan."`
+}
+
 type applyInput struct {
 	ByInput
-	Body struct {
-		Change   Change `json:"change" doc:"That of the plan."`
-		PlanHash string `json:"plan_hash" doc:"That of the plan."`
-	}
+	Body Planned
 }
 
 type answer[T any] struct{ Body T }
@@ -171,7 +174,7 @@ func get[I, T any](api huma.API, id, path, summary string, ask func(context.Cont
 
 // register adds an operation whose errors may be Refusals.
 func register[I, T any](api huma.API, method, id, path, summary string, ask func(context.Context, *I) (T, error)) {
-	op := huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{"clusters"}}
+	op := huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Tags: []string{"clusters"}, MaxBodyBytes: -1} // web bounds it
 	huma.Register(api, op, func(ctx context.Context, in *I) (*answer[T], error) {
 		body, err := ask(ctx, in)
 		if err != nil {
@@ -218,10 +221,26 @@ func (e *planChangedError) Error() string { return e.Message }
 // GetStatus implements huma.StatusError.
 func (e *planChangedError) GetStatus() int { return http.StatusConflict }
 
+// partlyDoneError is an error of the API that carries what was done.
+type partlyDoneError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Field   string `json:"field"`
+	Hint    string `json:"hint"`
+	Result  Result `json:"result" doc:"What was not done, and the undo of what was."`
+}
+
+// Error implements error.
+func (e *partlyDoneError) Error() string { return e.Message }
+
+// GetStatus implements huma.StatusError.
+func (e *partlyDoneError) GetStatus() int { return http.StatusBadGateway }
+
 // apiError says an error as the API does.
 func apiError(err error) error {
 	var refusal *Refusal
 	var changed *PlanChanged
+	var partly *PartlyDone
 	var known *web.Error
 	switch {
 	case errors.As(err, &known):
@@ -230,6 +249,8 @@ func apiError(err error) error {
 		return &web.Error{Status: cmp.Or(statuses[refusal.Code], http.StatusUnprocessableEntity), Code: refusal.Code, Field: refusal.Field, Message: refusal.Message, Hint: refusal.Hint}
 	case errors.As(err, &changed):
 		return &planChangedError{Code: "plan_changed", Message: changed.Error(), Hint: "look at the new plan, and apply that one", Plan: changed.Plan}
+	case errors.As(err, &partly):
+		return &partlyDoneError{Code: "partly_done", Message: partly.Error(), Hint: "the same change, planned anew, is what is left of it; result.undo takes back what was done", Result: partly.Result}
 	case errors.Is(err, actions.ErrUnavailable):
 		return &web.Error{Status: http.StatusServiceUnavailable, Code: "actions_log_unavailable", Message: err.Error(), Hint: "the log is on the home cluster: is that up?"}
 	}
@@ -464,7 +485,8 @@ func (f *Fleet) postApply(ctx context.Context, in *applyInput) (Result, error) {
 		return Result{}, err
 	}
 	result, err := m.operator.Apply(ctx, in.Body.Change, in.Body.PlanHash, in.by())
-	if err == nil {
+	var partly *PartlyDone
+	if err == nil || errors.As(err, &partly) {
 		m.changed(in.Body.Change.Kind)
 	}
 	return result, err

@@ -17,8 +17,9 @@ const actionsTopic = actions.TopicName
 const (
 	// planTimeout bounds reading what a plan needs.
 	planTimeout = 15 * time.Second
-	// applyTimeout bounds a change that has begun: its caller's end does not end it.
-	applyTimeout = time.Minute
+	// applyTimeout and applyStepTimeout, for each step, bound a change that has begun:
+	// its caller's end does not end it.
+	applyTimeout, applyStepTimeout = time.Minute, 5 * time.Millisecond
 )
 
 // By says who makes a change.
@@ -32,7 +33,29 @@ type Result struct {
 	// UndoCommand is empty without Undo.
 	UndoCommand string `json:"undo_command" doc:"The same by weir's command line."`
 	Warning     string `json:"warning" doc:"What went wrong beside the change."`
+	// NotDone is empty where Done is true.
+	NotDone []NotDone `json:"not_done,omitempty" doc:"The steps that were not made, where only a part of them was."`
 }
+
+// NotDone is a step that failed.
+type NotDone struct {
+	On    string `json:"on" doc:"As in the plan's step."`
+	Error string `json:"error"`
+	Maybe bool   `json:"maybe" doc:"It may have been made all the same: there was no answer."`
+}
+
+// PartlyDone is the error of a change that was made in part. Its result tells what
+// was not made, and has the undo of what was, or may have been.
+type PartlyDone struct {
+	Result Result
+	Err    error
+}
+
+// Error implements error.
+func (e *PartlyDone) Error() string { return "the change was made in part: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *PartlyDone) Unwrap() error { return e.Err }
 
 // PlanChanged is the error of a change that would do something else than the plan
 // that was shown.
@@ -50,6 +73,8 @@ type Operator struct {
 	previous func() *cluster.Snapshot
 	// live returns the groups with members on a topic; nil asks the cluster.
 	live func(topic string) []string
+	// commit is the cluster's CommitOffsets.
+	commit func(ctx context.Context, group string, offsets []cluster.GroupOffset) error
 
 	applying sync.Mutex // held from the last plan to the change's end
 }
@@ -57,7 +82,7 @@ type Operator struct {
 // NewOperator returns the operator of a cluster, whose changes are recorded in a
 // log. at is how commands name the cluster; nil: by its name.
 func NewOperator(c *cluster.Cluster, log *actions.Log, at ...string) *Operator {
-	return &Operator{cluster: c, log: log, at: at, previous: func() *cluster.Snapshot { return nil }}
+	return &Operator{cluster: c, log: log, at: at, previous: func() *cluster.Snapshot { return nil }, commit: c.CommitOffsets}
 }
 
 // Plan says what a change would do. Its errors may be a Refusal.
@@ -70,7 +95,8 @@ func (o *Operator) Plan(ctx context.Context, c Change) (Plan, error) {
 }
 
 // Apply makes a change whose plan has the hash. Its errors may be a Refusal, a
-// PlanChanged, or wrap actions.ErrUnavailable: then nothing was changed.
+// PlanChanged, or wrap actions.ErrUnavailable: then nothing was changed. They may be
+// a PartlyDone.
 func (o *Operator) Apply(ctx context.Context, c Change, hash string, by By) (Result, error) {
 	o.applying.Lock()
 	defer o.applying.Unlock()
@@ -90,7 +116,7 @@ func (o *Operator) Apply(ctx context.Context, c Change, hash string, by By) (Res
 		return Result{}, fmt.Errorf("writing down the change: %w", err)
 	}
 	action := actions.Action{Actor: by.Actor, Via: by.Via, System: "fleet", Kind: c.Kind, Cluster: plan.Cluster, Target: plan.Target, Change: asked, Reason: c.Reason}
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout+time.Duration(len(plan.Steps))*applyStepTimeout)
 	defer cancel()
 	made := false
 	err = o.log.Do(bounded, action, func(ctx context.Context) error {
@@ -98,17 +124,43 @@ func (o *Operator) Apply(ctx context.Context, c Change, hash string, by By) (Res
 		made = err == nil
 		return err
 	})
-	if err != nil && !made {
-		return Result{}, err
+	var partly *cluster.CommitError
+	switch {
+	case made || err == nil:
+		result := Result{Plan: plan, Done: true}
+		result.undoneBy(undoOf(&plan.Change, &f), &f)
+		if err != nil {
+			result.Warning = err.Error()
+		}
+		return result, nil
+	case errors.As(err, &partly):
+		result := Result{Plan: plan}
+		for _, n := range partly.NotSet {
+			result.NotDone = append(result.NotDone, NotDone{On: stepOn(n.Topic, n.Partition), Error: n.Err.Error(), Maybe: n.Maybe})
+		}
+		if undo := undoReset(&plan.Change, &f, notSet(partly)); len(undo.Reset.Offsets) > 0 {
+			result.undoneBy(undo, &f)
+			return Result{}, &PartlyDone{result, err}
+		}
 	}
-	result := Result{Plan: plan, Done: true, Undo: undoOf(&plan.Change, &f)}
-	if result.Undo != nil {
-		result.UndoCommand = commandOf(result.Undo, &f)
+	return Result{}, err
+}
+
+// notSet are the partitions whose offset certainly was not set.
+func notSet(e *cluster.CommitError) map[TopicPartition]bool {
+	certain := map[TopicPartition]bool{}
+	for _, n := range e.NotSet {
+		if !n.Maybe {
+			certain[TopicPartition{n.Topic, n.Partition}] = true
+		}
 	}
-	if err != nil {
-		result.Warning = err.Error()
+	return certain
+}
+
+func (r *Result) undoneBy(undo *Change, f *Facts) {
+	if r.Undo = undo; undo != nil {
+		r.UndoCommand = commandOf(undo, f)
 	}
-	return result, nil
 }
 
 func undoOf(c *Change, f *Facts) *Change {
@@ -116,7 +168,7 @@ func undoOf(c *Change, f *Facts) *Change {
 	case TopicConfig:
 		return undoConfig(c, f)
 	case GroupReset:
-		return undoReset(c, f)
+		return undoReset(c, f, nil)
 	}
 	return nil
 }
@@ -142,7 +194,7 @@ func (o *Operator) run(ctx context.Context, c *Change) error {
 		for i, at := range c.Reset.Offsets {
 			offsets[i] = cluster.GroupOffset{Topic: at.Topic, Partition: at.Partition, At: at.Offset}
 		}
-		return o.cluster.CommitOffsets(ctx, c.Group, offsets)
+		return o.commit(ctx, c.Group, offsets)
 	case GroupDelete:
 		return o.cluster.DeleteGroup(ctx, c.Group)
 	}

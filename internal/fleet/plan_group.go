@@ -57,7 +57,7 @@ func (p *Plan) step(tp TopicPartition, part PartitionFacts, before, after int64,
 		}
 		return fmt.Sprint(at)
 	}
-	s := Step{On: fmt.Sprintf("%s/%d", tp.Topic, tp.Partition), What: "offset", Before: name(before), After: name(after)}
+	s := Step{On: stepOn(tp.Topic, tp.Partition), What: "offset", Before: name(before), After: name(after)}
 	from := max(before, part.Start) // what lies before is gone
 	switch {
 	case before < 0 || after < 0:
@@ -73,6 +73,8 @@ func (p *Plan) step(tp TopicPartition, part PartitionFacts, before, after int64,
 	}
 	p.Steps = append(p.Steps, s)
 }
+
+func stepOn(topic string, partition int32) string { return fmt.Sprintf("%s/%d", topic, partition) }
 
 func checkReset(r *Reset) error {
 	if r == nil {
@@ -109,9 +111,13 @@ func idle(group string, f *Facts) error {
 
 // covered returns the partitions that a reset is about, in order.
 func covered(r *Reset, has map[TopicPartition]int64, f *Facts) ([]TopicPartition, error) {
-	set := map[TopicPartition]bool{}
+	set, whole := map[TopicPartition]bool{}, map[string]bool{}
 	all := func(topic string) error {
+		if whole[topic] {
+			return nil
+		}
 		t, err := topicOf(topic, f)
+		whole[topic] = true
 		for _, part := range t.Partitions {
 			set[TopicPartition{topic, part.ID}] = true
 		}
@@ -156,7 +162,10 @@ func partitionOf(tp TopicPartition, f *Facts) (PartitionFacts, error) {
 	if err != nil {
 		return PartitionFacts{}, err
 	}
-	i := slices.IndexFunc(t.Partitions, func(p PartitionFacts) bool { return p.ID == tp.Partition })
+	i := int(tp.Partition) // as a rule
+	if i < 0 || i >= len(t.Partitions) || t.Partitions[i].ID != tp.Partition {
+		i = slices.IndexFunc(t.Partitions, func(p PartitionFacts) bool { return p.ID == tp.Partition })
+	}
 	if i < 0 {
 		return PartitionFacts{}, &Refusal{Code: "not_found", Field: "reset.partitions", Message: fmt.Sprintf("topic %s has no partition %d", tp.Topic, tp.Partition), Hint: fmt.Sprintf("its partitions are 0 to %d", len(t.Partitions)-1)}
 	}
@@ -215,15 +224,20 @@ func planGroupDelete(p *Plan, f *Facts) error {
 	return nil
 }
 
-// undoReset returns the change that brings back the offsets of before.
-func undoReset(c *Change, f *Facts) *Change {
+// undoReset returns the change that brings back the offsets of before, but those of
+// partitions where they still are.
+func undoReset(c *Change, f *Facts, still map[TopicPartition]bool) *Change {
 	undo := &Change{Kind: GroupReset, Group: c.Group, Reset: &Reset{To: "offsets"}}
 	has := map[TopicPartition]int64{}
 	if f.Group != nil {
 		has = byPartition(f.Group.Offsets)
 	}
 	for _, o := range c.Reset.Offsets {
-		before, committed := has[TopicPartition{o.Topic, o.Partition}]
+		tp := TopicPartition{o.Topic, o.Partition}
+		if still[tp] {
+			continue
+		}
+		before, committed := has[tp]
 		if !committed {
 			before = -1
 		}

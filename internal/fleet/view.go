@@ -51,6 +51,7 @@ var topicKeys = map[string]func(*TopicRow) int64{
 	"records":    func(r *TopicRow) int64 { return r.Records },
 	"bytes":      func(r *TopicRow) int64 { return r.Bytes },
 	"rate":       func(r *TopicRow) int64 { return int64(r.RecordsPerSecond * 1000) },
+	"bytes_rate": func(r *TopicRow) int64 { return int64(r.BytesPerSecond * 1000) },
 	"partitions": func(r *TopicRow) int64 { return int64(r.Partitions) },
 	"groups":     func(r *TopicRow) int64 { return int64(r.Groups) },
 	// The worst first: no leader, then too few replicas to write, then too few.
@@ -90,6 +91,19 @@ func newView(prev *view, s *cluster.Snapshot, minISR int, groups func(topic stri
 	}
 	v.topics = newList(rows, nameOfTopic, topicKeys)
 	return v
+}
+
+// TopicRows returns the rows of the topics that keep takes, of one snapshot, sorted
+// by a key of the API's list. Rates are since prev, which may be nil.
+func TopicRows(prev, s *cluster.Snapshot, q Query, keep func(*TopicRow) bool) ([]TopicRow, error) {
+	unknown := func(string) int { return -1 }
+	var before *view
+	if prev != nil {
+		before = newView(nil, prev, 1, unknown)
+	}
+	q.Limit = len(s.Topics)
+	page, err := newView(before, s, 1, unknown).topics.page(q, keep)
+	return page.Rows, err
 }
 
 // withGroups returns the view with new numbers of groups.

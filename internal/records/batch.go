@@ -1,11 +1,9 @@
 package records
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -14,7 +12,7 @@ import (
 
 // parse turns a fetch's answer into a chunk of a range, of which everything before
 // at has been read.
-func (r *Reader) parse(topic string, rg OffsetRange, at int64, a fetched, text []byte) (chunk, error) {
+func (r *Reader) parse(topic string, rg OffsetRange, at int64, a fetched, sift sift) (chunk, error) {
 	if a.err != nil {
 		return chunk{}, fmt.Errorf("partition %d: %w", rg.Partition, a.err)
 	}
@@ -27,8 +25,8 @@ func (r *Reader) parse(topic string, rg OffsetRange, at int64, a fetched, text [
 	}
 	c := chunk{bytes: len(a.p.RecordBatches)}
 	after, known := lastOffset(a.p.RecordBatches)
-	if known && len(text) > 0 {
-		a.p.RecordBatches = r.sieve(a.p.RecordBatches, text)
+	if known && sift != nil {
+		a.p.RecordBatches = r.sieve(a.p.RecordBatches, sift)
 	}
 	fp, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
 		Topic: topic, Partition: rg.Partition, Offset: at, KeepControlRecords: true,
@@ -87,29 +85,4 @@ func firstBatch(batches []byte) (batch []byte, ok bool) {
 		return nil, true
 	}
 	return batches[:length], true
-}
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// sieve returns the batches that contain a text, which each are of version 2. Keys
-// and values lie as they are in a batch that is decompressed, so one that does not
-// contain it has no record that does. What is damaged is kept for the parser to
-// complain about.
-func (r *Reader) sieve(batches, text []byte) (kept []byte) {
-	for len(batches) >= batchHeader {
-		batch, _ := firstBatch(batches)
-		if batch == nil {
-			break
-		}
-		batches = batches[len(batch):]
-		codec := kgo.CompressionCodecType(binary.BigEndian.Uint16(batch[batchAttributes:]) & 7)
-		if crc32.Checksum(batch[batchAttributes:], castagnoli) == binary.BigEndian.Uint32(batch[batchCRC:]) {
-			records, err := r.decompressor.Decompress(batch[batchHeader:], codec)
-			if err == nil && !bytes.Contains(records, text) {
-				continue
-			}
-		}
-		kept = append(kept, batch...)
-	}
-	return kept
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -62,12 +63,13 @@ type Attempt struct {
 
 // Registry is a schema registry.
 type Registry interface {
-	// Decode decodes a value framed as Confluent's serializers do. It wraps
-	// serde.ErrRegistry if the registry could not be asked.
-	Decode(ctx context.Context, framed []byte) (any, error)
-	// Format names the format of a schema that Decode has used: avro, json or
-	// protobuf.
-	Format(ctx context.Context, id int) string
+	// Decode decodes a record's key or value that names its schema, in its first
+	// bytes or in a header. It wraps serde.ErrRegistry if the registry could not be
+	// asked.
+	Decode(ctx context.Context, r *kgo.Record, key bool) (any, error)
+	// Schema returns the number, 0 if it is not known, and the format of a schema
+	// that Decode has used: avro, json or protobuf.
+	Schema(ctx context.Context, id serde.SchemaID) (number int, format string)
 	// Subject names a subject that the schema is registered under, "" if none is
 	// known.
 	Subject(ctx context.Context, id int) string
@@ -114,7 +116,7 @@ func (d *decoder) record(ctx context.Context, r *kgo.Record) Record {
 	if out.Control {
 		out.Key, out.Value = controlKey(r.Key), controlValue(r.Value)
 	} else {
-		out.Key, out.Value = d.field(ctx, r, r.Key, true), d.field(ctx, r, r.Value, false)
+		out.Key, out.Value = d.field(ctx, r, true), d.field(ctx, r, false)
 	}
 	budget := d.max
 	for i, h := range r.Headers {
@@ -139,7 +141,11 @@ func sizeOf(r *kgo.Record) int {
 }
 
 // field shows a key or a value by the first decoder that takes it.
-func (d *decoder) field(ctx context.Context, r *kgo.Record, b []byte, key bool) Field {
+func (d *decoder) field(ctx context.Context, r *kgo.Record, key bool) Field {
+	b := r.Value
+	if key {
+		b = r.Key
+	}
 	f := Field{Bytes: len(b), Attempts: []Attempt{}}
 	if b == nil {
 		f.Null, f.Format = true, "null"
@@ -183,20 +189,10 @@ func (d *decoder) order(key bool) []string {
 func (d *decoder) try(ctx context.Context, name string, r *kgo.Record, b []byte, key bool, f *Field) (string, error) {
 	switch name {
 	case Avro:
-		if len(b) == 0 && d.want != Avro {
+		if len(b) == 0 && d.want != Avro && !namesSchema(r, key) {
 			return "", errNotAsked
 		}
-		v, id, err := d.avro(ctx, b)
-		f.SchemaID = id
-		if id > 0 && d.registry != nil && d.down.Load() == nil {
-			f.Subject = d.registry.Subject(ctx, id)
-		}
-		if err != nil {
-			return "", err
-		}
-		text, err := json.Marshal(printable(v))
-		f.Format = d.registry.Format(ctx, id)
-		return string(text), err
+		return d.registryText(ctx, r, key, f)
 	case JSON:
 		if len(b) == 0 && d.want != JSON {
 			return "", errNotAsked
@@ -218,34 +214,77 @@ func (d *decoder) try(ctx context.Context, name string, r *kgo.Record, b []byte,
 	return own(r, key)
 }
 
-// avro asks the registry. The id is 0 if the bytes name none.
-func (d *decoder) avro(ctx context.Context, b []byte) (v any, id int, err error) {
-	id, _, err = serde.ParseHeader(b)
-	switch {
-	case err != nil:
-		return nil, 0, err
-	case d.registry == nil:
-		return nil, id, errNoRegistry
+// registryText shows what the registry decodes.
+func (d *decoder) registryText(ctx context.Context, r *kgo.Record, key bool, f *Field) (string, error) {
+	v, id, err := d.ask(ctx, r, key)
+	f.SchemaID = id.Number
+	if err == nil {
+		f.SchemaID, f.Format = d.registry.Schema(ctx, id)
 	}
-	if down := d.down.Load(); down != nil {
-		return nil, id, *down
+	if f.SchemaID > 0 && d.registry != nil && d.down.Load() == nil {
+		f.Subject = d.registry.Subject(ctx, f.SchemaID)
 	}
-	if v, err = d.registry.Decode(ctx, b); errors.Is(err, serde.ErrRegistry) {
-		d.down.Store(&err)
+	if err != nil {
+		return "", err
 	}
-	return v, id, err
+	text, err := json.Marshal(printable(v))
+	return string(text), err
 }
 
-// object returns a record's value as an expression sees it, nil if it is neither
-// Avro nor JSON.
-func (d *decoder) object(ctx context.Context, r *kgo.Record) any {
-	if len(r.Value) == 0 || r.Attrs.IsControl() {
-		return nil
+// ask has the registry decode a key or a value. The id is zero if it names none.
+func (d *decoder) ask(ctx context.Context, r *kgo.Record, key bool) (v any, id serde.SchemaID, err error) {
+	frame, err := serde.ParseRecord(r, key)
+	switch {
+	case err != nil:
+		return nil, serde.SchemaID{}, err
+	case d.registry == nil:
+		return nil, frame.ID, errNoRegistry
 	}
-	if r.Value[0] == 0 && d.want != JSON {
-		if v, _, err := d.avro(ctx, r.Value); err == nil {
-			return asObject(v)
-		}
+	if down := d.down.Load(); down != nil {
+		return nil, frame.ID, *down
+	}
+	if v, err = d.registry.Decode(ctx, r, key); errors.Is(err, serde.ErrRegistry) {
+		d.down.Store(&err)
+	}
+	return v, frame.ID, err
+}
+
+// namesSchema says whether a record has a header that names the schema of its key
+// or value, which then is bare.
+func namesSchema(r *kgo.Record, key bool) bool {
+	name := serde.ValueHeader
+	if key {
+		name = serde.KeyHeader
+	}
+	return slices.ContainsFunc(r.Headers, func(h kgo.RecordHeader) bool { return h.Key == name })
+}
+
+// registered returns what the registry decodes of a value, nil if it does not. Not
+// framed: no schema is named, or by a header and in vain, so that the value may be
+// JSON on its own.
+func (d *decoder) registered(ctx context.Context, r *kgo.Record) (v any, framed bool) {
+	header := namesSchema(r, false)
+	if r.Value == nil || r.Attrs.IsControl() || d.want == JSON || !header && (len(r.Value) == 0 || r.Value[0] != 0) {
+		return nil, false
+	}
+	v, _, err := d.ask(ctx, r, false)
+	if err != nil {
+		return nil, !header
+	}
+	return v, true
+}
+
+// decoded returns a record's value as its decoder makes it, nil if neither the
+// registry decodes it nor it is JSON.
+func (d *decoder) decoded(ctx context.Context, r *kgo.Record) any {
+	if v, framed := d.registered(ctx, r); framed {
+		return v
+	}
+	return plainJSON(r)
+}
+
+func plainJSON(r *kgo.Record) any {
+	if len(r.Value) == 0 || r.Attrs.IsControl() {
 		return nil
 	}
 	dec := json.NewDecoder(bytes.NewReader(r.Value))
@@ -254,7 +293,7 @@ func (d *decoder) object(ctx context.Context, r *kgo.Record) any {
 	if dec.Decode(&v) != nil || dec.InputOffset() != int64(len(bytes.TrimRightFunc(r.Value, unicode.IsSpace))) {
 		return nil
 	}
-	return asObject(v)
+	return v
 }
 
 func checkJSON(b []byte) error {

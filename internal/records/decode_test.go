@@ -29,21 +29,23 @@ type fakeRegistry struct {
 	asked int
 }
 
-func (f *fakeRegistry) Decode(_ context.Context, b []byte) (any, error) {
+func (f *fakeRegistry) Decode(_ context.Context, r *kgo.Record, key bool) (any, error) {
 	f.asked++
-	id, _, err := serde.ParseHeader(b)
+	frame, err := serde.ParseRecord(r, key)
 	switch {
 	case err != nil:
 		return nil, err
 	case f.down:
 		return nil, fmt.Errorf("%w: nobody answers", serde.ErrRegistry)
-	case id != f.id:
+	case frame.ID.Number != f.id:
 		return nil, serde.ErrUnknownSchema
 	}
 	return f.value, nil
 }
 
-func (f *fakeRegistry) Format(context.Context, int) string { return Avro }
+func (f *fakeRegistry) Schema(_ context.Context, id serde.SchemaID) (int, string) {
+	return id.Number, Avro
+}
 
 func (f *fakeRegistry) Subject(context.Context, int) string { return "orders-value" }
 
@@ -84,7 +86,7 @@ func TestField(t *testing.T) {
 		"as avro, is text":  {[]byte("ab"), Avro, Field{Bytes: 2, Text: "6162", Format: Hex, Attempts: tried(Avro)}},
 	} {
 		d := &decoder{topic: "orders", want: c.want, max: 1000, registry: registry}
-		got := d.field(t.Context(), &kgo.Record{Value: c.value}, c.value, false)
+		got := d.field(t.Context(), &kgo.Record{Value: c.value}, false)
 		if diff := cmp.Diff(c.field, got, noReasons); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
@@ -101,7 +103,7 @@ func TestRegistryDown(t *testing.T) {
 	registry := &fakeRegistry{down: true}
 	d := &decoder{want: Auto, max: 100, registry: registry}
 	for range 10 {
-		f := d.field(t.Context(), &kgo.Record{}, framed(5, "\xff"), false)
+		f := d.field(t.Context(), &kgo.Record{Value: framed(5, "\xff")}, false)
 		if f.Format != Hex || f.SchemaID != 5 || !strings.Contains(f.Attempts[0].Error, "nobody answers") {
 			t.Errorf("%+v", f)
 		}
@@ -109,7 +111,7 @@ func TestRegistryDown(t *testing.T) {
 	if registry.asked != 1 {
 		t.Errorf("it was asked %d times", registry.asked)
 	}
-	if f := (&decoder{want: Auto, max: 100}).field(t.Context(), &kgo.Record{}, framed(5, "x"), false); f.Attempts[0].Error != errNoRegistry.Error() {
+	if f := (&decoder{want: Auto, max: 100}).field(t.Context(), &kgo.Record{Value: framed(5, "x")}, false); f.Attempts[0].Error != errNoRegistry.Error() {
 		t.Errorf("without a registry: %+v", f)
 	}
 }
@@ -118,7 +120,7 @@ func TestCut(t *testing.T) {
 	d := &decoder{want: Auto, max: 10}
 	f := func(value string, bytes int, text, format string, truncated bool) {
 		t.Helper()
-		got := d.field(t.Context(), &kgo.Record{}, []byte(value), false)
+		got := d.field(t.Context(), &kgo.Record{Value: []byte(value)}, false)
 		if got.Bytes != bytes || got.Text != text || got.Format != format || got.Truncated != truncated || !utf8.ValidString(got.Text) {
 			t.Errorf("%.20q: %+v", value, got)
 		}
@@ -244,7 +246,7 @@ func FuzzField(f *testing.F) {
 					t.Errorf("%+v", field)
 				}
 			}
-			d.object(t.Context(), r)
+			asObject(d.decoded(t.Context(), r))
 		}
 	})
 }
@@ -262,7 +264,7 @@ func FuzzLastOffset(f *testing.F) {
 
 func TestPrintableErrors(t *testing.T) {
 	d := &decoder{want: Auto, max: 100, registry: &fakeRegistry{id: 5, value: func() {}}}
-	f := d.field(t.Context(), &kgo.Record{}, framed(5, "x"), false)
+	f := d.field(t.Context(), &kgo.Record{Value: framed(5, "x")}, false)
 	if f.Format != Hex || !strings.Contains(f.Attempts[0].Error, "unsupported type") {
 		t.Errorf("what JSON can not hold: %+v", f)
 	}

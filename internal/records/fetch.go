@@ -198,9 +198,9 @@ type chunk struct {
 // how says how a range is read.
 type how struct {
 	fetch int32 // bytes to ask for at once
-	// text, if any, is what the caller looks for in keys and values: batches that do
-	// not contain it are passed over unparsed.
-	text []byte
+	// sift, if any, tells the batches that are passed over, since the caller looks for
+	// nothing in them.
+	sift sift
 }
 
 // stream calls fn for what a range holds, in order, until it is read or fn returns
@@ -245,7 +245,7 @@ func (r *Reader) stream(ctx context.Context, t topic, rg OffsetRange, how how, f
 			default:
 			}
 		}
-		c, err := r.parse(t.name, rg, at, a, how.text)
+		c, err := r.parse(t.name, rg, at, a, how.sift)
 		more := false
 		if err == nil {
 			more, err = fn(c)

@@ -2,6 +2,7 @@ package records
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -41,6 +42,7 @@ func (e *FilterError) Error() string {
 type filter struct {
 	text    []byte
 	program cel.Program // nil: none
+	quick   *quick      // decides for most records without program
 }
 
 // newFilter compiles a filter.
@@ -68,6 +70,7 @@ func newFilter(text, expression string) (*filter, error) {
 	if err != nil {
 		return nil, &FilterError{Message: err.Error()}
 	}
+	f.quick = compileQuick(ast.NativeRep().Expr())
 	return f, nil
 }
 
@@ -85,17 +88,42 @@ func environment() (*cel.Env, error) {
 	)
 }
 
-// match says whether a record is looked for. object returns its value decoded, or
-// nil; it is called only if the expression asks. An error is about this record and
-// this expression: a field that is not there, or too much to do.
-func (f *filter) match(r *kgo.Record, object func() any) (bool, error) {
-	if len(f.text) > 0 && !bytes.Contains(r.Value, f.text) && !bytes.Contains(r.Key, f.text) {
-		return false, nil
+// match says whether a record is looked for. d decodes its value, if the expression
+// asks. An error is about this record and this expression: a field that is not
+// there, or too much to do.
+func (f *filter) match(ctx context.Context, r *kgo.Record, d *decoder) (bool, error) {
+	if has := f.hasText(r); !has || f.program == nil {
+		return has, nil
 	}
-	if f.program == nil {
-		return true, nil
+	v, decoded, known := f.quick.judge(ctx, r, d)
+	switch v {
+	case yes, no:
+		return v == yes, nil
+	case fails:
+		return false, &failure{ctx, f, r, d}
 	}
-	out, _, err := f.program.Eval(&variables{r, object})
+	if known {
+		return f.evaluate(&variables{r: r, object: func() any { return decoded }})
+	}
+	return f.evaluate(&variables{r: r, object: func() any { return d.decoded(ctx, r) }})
+}
+
+func (f *filter) hasText(r *kgo.Record) bool {
+	return len(f.text) == 0 || bytes.Contains(r.Value, f.text) || bytes.Contains(r.Key, f.text)
+}
+
+// glance says what can be said of a record without cel-go.
+func (f *filter) glance(ctx context.Context, r *kgo.Record, d *decoder) verdict {
+	if has := f.hasText(r); !has || f.program == nil {
+		return verdictOf(has)
+	}
+	v, _, _ := f.quick.judge(ctx, r, d)
+	return v
+}
+
+// evaluate has cel-go say whether the expression holds.
+func (f *filter) evaluate(v *variables) (bool, error) {
+	out, _, err := f.program.Eval(v)
 	if err != nil {
 		return false, err
 	}
@@ -106,11 +134,30 @@ func (f *filter) match(r *kgo.Record, object func() any) (bool, error) {
 	return held, nil
 }
 
+// failure is an error of an expression that was not evaluated: what exactly is
+// wrong, cel-go says when somebody wants to know, which is of the first record only.
+type failure struct {
+	ctx context.Context
+	f   *filter
+	r   *kgo.Record
+	d   *decoder
+}
+
+// Error implements error. The record has to be there still.
+func (e *failure) Error() string {
+	_, err := e.f.evaluate(&variables{r: e.r, object: func() any { return e.d.decoded(e.ctx, e.r) }})
+	if err == nil {
+		return "it can not be applied"
+	}
+	return err.Error()
+}
+
 // variables are the values of an expression's names for one record, made as they
 // are asked for.
 type variables struct {
 	r      *kgo.Record
-	object func() any
+	object func() any // decodes its value
+	json   any        // what that has returned, nil if it was not asked for
 }
 
 // Parent implements cel.Activation.
@@ -136,10 +183,10 @@ func (v *variables) ResolveName(name string) (any, bool) {
 	case "time":
 		return v.r.Timestamp.UTC(), true
 	case "json":
-		if object := v.object(); object != nil {
-			return object, true
+		if v.json == nil {
+			v.json = asObject(v.object())
 		}
-		return types.NullValue, true
+		return v.json, true
 	}
 	return nil, false
 }
@@ -154,7 +201,7 @@ func stringOrBytes(b []byte) any {
 	return b
 }
 
-// asObject turns what a decoder returned, in place, into what expressions work with:
+// asObject turns what a decoder returned, in place and so only once, into what expressions work with:
 // maps, lists, strings, numbers, booleans and null.
 func asObject(v any) any {
 	switch v := v.(type) {

@@ -48,7 +48,7 @@ func TestFilter(t *testing.T) {
 			continue
 		}
 		d := &decoder{}
-		got, err := f.match(c.r, func() any { return d.object(t.Context(), c.r) })
+		got, err := f.match(t.Context(), c.r, d)
 		if err != nil || got != c.want {
 			t.Errorf("%q, %q: %v, %v, want %v", c.text, c.cel, got, err, c.want)
 		}
@@ -87,7 +87,7 @@ func TestFilterFails(t *testing.T) {
 			t.Fatalf("%s: %v", cel, err)
 		}
 		d := &decoder{}
-		if got, err := f.match(long, func() any { return d.object(t.Context(), long) }); got || err == nil {
+		if got, err := f.match(t.Context(), long, d); got || err == nil {
 			t.Errorf("%s: %v, %v", cel, got, err)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/weirhq/weir/internal/web"
 	"github.com/weirhq/weir/serde"
 )
@@ -22,6 +24,7 @@ const registryTimeout = 2 * time.Second
 type registryAt struct {
 	url   string
 	serde *serde.Registry
+	known sync.Map // the schemas that were decoded with: nobody has to be asked for them
 
 	mu       sync.Mutex // guards below, and is held while a subject is asked for
 	subjects map[int]string
@@ -39,19 +42,30 @@ func RegistryAt(url string) Registry {
 }
 
 // Decode implements Registry.
-func (r *registryAt) Decode(ctx context.Context, framed []byte) (any, error) {
+func (r *registryAt) Decode(ctx context.Context, record *kgo.Record, key bool) (any, error) {
+	frame, err := serde.ParseRecord(record, key)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := r.known.Load(frame.ID); ok { // a timer costs as much as to decode
+		return r.serde.DecodeRecord(ctx, record, key)
+	}
 	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
 	defer cancel()
-	return r.serde.Decode(ctx, framed)
+	v, err := r.serde.DecodeRecord(ctx, record, key)
+	if err == nil {
+		r.known.Store(frame.ID, true)
+	}
+	return v, err
 }
 
-// Format implements Registry.
-func (r *registryAt) Format(ctx context.Context, id int) string {
-	s, err := r.serde.Schema(ctx, serde.SchemaID{Number: id}) // Decode has just fetched it
+// Schema implements Registry.
+func (r *registryAt) Schema(ctx context.Context, id serde.SchemaID) (number int, format string) {
+	s, err := r.serde.Schema(ctx, id) // Decode has just fetched it
 	if err != nil {
-		return Avro
+		return id.Number, Avro
 	}
-	return strings.ToLower(s.Format.String())
+	return max(id.Number, s.ID), strings.ToLower(s.Format.String())
 }
 
 // Subject implements Registry. Of several subjects it names the first; what it has

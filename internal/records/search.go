@@ -248,7 +248,8 @@ func (s *Search) Run(ctx context.Context) {
 			if ctx.Err() != nil {
 				return nil
 			}
-			err := s.r.stream(ctx, s.topic, rg, how{searchFetch, s.filter.text}, func(c chunk) (bool, error) { return true, s.look(ctx, i, c) })
+			how := how{searchFetch, s.filter.sift(ctx, s.decoder, rg.Partition)}
+			err := s.r.stream(ctx, s.topic, rg, how, func(c chunk) (bool, error) { return true, s.look(ctx, i, c) })
 			switch {
 			case errors.Is(err, errEnough), errors.Is(err, errBytes):
 				end(err)
@@ -280,7 +281,7 @@ func (s *Search) look(ctx context.Context, i int, c chunk) error {
 		if rec.Attrs.IsControl() {
 			continue
 		}
-		matches, err := s.filter.match(rec, func() any { return s.decoder.object(ctx, rec) })
+		matches, err := s.filter.match(ctx, rec, s.decoder)
 		if err != nil {
 			s.oddRecord(rec, err)
 		}

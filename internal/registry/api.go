@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/weirhq/weir/internal/actions"
 	"github.com/weirhq/weir/internal/registry/state"
 	"github.com/weirhq/weir/internal/web"
 	"github.com/weirhq/weir/internal/wire"
@@ -21,17 +20,21 @@ func (s *Service) RegisterAPI(api huma.API) {
 	const at = "/api/v1/registry"
 	register(s, api, http.MethodGet, "registry-status", at+"/status", "What this process knows of the schemas topic and its leader", s.getStatus)
 	register(s, api, http.MethodGet, "registry-history", at+"/history", "Who changed what, when and why, the newest first", s.getHistory)
-	register(s, api, http.MethodGet, "registry-usage", at+"/usage/{id}", "The versions that have an id", s.getUsage)
+	register(s, api, http.MethodGet, "registry-usage", at+"/usage/{id}", "The versions that have an id, and how topics use them", s.getUsage)
+	register(s, api, http.MethodGet, "registry-subject-usage", at+"/usage", "The versions of a subject, and how topics use them", s.getSubjectUsage)
+	register(s, api, http.MethodGet, "registry-search", at+"/search", "Subjects, types, fields and docs of live schemas that contain some words", s.getSearch)
+	register(s, api, http.MethodGet, "registry-events", at+"/events", "What was seen to happen to the registry, the newest first", s.getEvents)
 	register(s, api, http.MethodGet, "registry-warnings", at+"/warnings", "Records that were kept out, and schemas that can not be parsed", s.getWarnings)
 	register(s, api, http.MethodPost, "registry-check", at+"/check", "What would be in the way of a schema, with documents that show it; changes nothing", s.postCheck)
 	s.registerTakeover(api)
+	s.registerApply(api, at)
 	huma.Register(api, huma.Operation{
 		OperationID: "registry-export", Method: http.MethodGet, Path: at + "/export", Tags: []string{"registry"},
 		Summary: "All versions with their ids, and all settings, a JSON object a line",
 	}, s.getExport)
 	huma.Register(api, huma.Operation{
 		OperationID: "registry-import", Method: http.MethodPost, Path: at + "/import", Tags: []string{"registry"}, MaxBodyBytes: maxImport,
-		Summary: "Take what an export gave, a JSON object a line; ids and versions are kept, for which the subjects have to be in mode IMPORT",
+		Summary: "Take what an export gave, a JSON object a line; ids and versions are kept, for which the subjects are in mode IMPORT",
 	}, s.postImport)
 }
 
@@ -66,68 +69,44 @@ type StatusAnswer struct {
 	Leads    bool           `json:"leads" doc:"This process writes."`
 	Leader   string         `json:"leader" doc:"Who writes, as far as is known."`
 	Refuses  string         `json:"refuses" doc:"Why nothing is written, empty if it is."`
+	Stale    string         `json:"stale" doc:"Why what is served may be behind: it is a snapshot, and the cluster is away; empty otherwise."`
 	Subjects int            `json:"subjects"`
 	Schemas  int            `json:"schemas" doc:"Ids, of all contexts."`
 	HighIDs  map[string]int `json:"high_ids" doc:"By context: the highest id that was ever seen."`
 	Offset   int64          `json:"offset" doc:"Before it, all of the topic is served here."`
 	Dropped  int            `json:"dropped" doc:"Records that are kept out: see warnings."`
 	Foreign  int            `json:"foreign" doc:"Records of key types that weir leaves alone."`
+
+	Comparing *Comparing `json:"comparing" doc:"With another registry, before a takeover, while this process does that."`
 }
 
 func (s *Service) getStatus(context.Context, *struct{}) (StatusAnswer, error) {
 	st := s.Status()
-	return StatusAnswer{st.Loaded, st.Leads, st.Leader, st.Refuses, st.Subjects, st.Schemas, st.HighIDs, st.End, st.Dropped, st.Foreign}, nil
+	return StatusAnswer{st.Loaded, st.Leads, st.Leader, st.Refuses, st.Stale, st.Subjects, st.Schemas, st.HighIDs, st.End, st.Dropped, st.Foreign, s.compare.Load()}, nil
 }
 
 type historyInput struct {
 	Subject string `query:"subject" doc:"Only its changes."`
 	Limit   int    `query:"limit" default:"100" minimum:"1" maximum:"1000"`
+	Before  int64  `query:"before" minimum:"0" doc:"Only rows before this place: next of the answer before."`
 }
 
 // HistoryAnswer is the answer of GET /api/v1/registry/history.
 type HistoryAnswer struct {
 	Rows []History `json:"rows"`
+	Next int64     `json:"next" doc:"Where to go on, as before; 0: there is no more. A page may be short, or empty, and have a next."`
 }
 
 func (s *Service) getHistory(ctx context.Context, in *historyInput) (HistoryAnswer, error) {
-	rows, err := s.readHistory(ctx, in.Subject, in.Limit)
-	return HistoryAnswer{rows}, err
-}
-
-type usageInput struct {
-	ID      int    `path:"id"`
-	Subject string `query:"subject" doc:"One of them, or a context as :.name:, since each context has its own ids."`
-}
-
-// UsageAnswer is the answer of GET /api/v1/registry/usage/{id}.
-type UsageAnswer struct {
-	Versions []UsedVersion `json:"versions"`
-}
-
-// UsedVersion is a version that has an id.
-type UsedVersion struct {
-	Subject string `json:"subject"`
-	Version int    `json:"version"`
-	Deleted bool   `json:"deleted"`
-}
-
-func (s *Service) getUsage(_ context.Context, in *usageInput) (a UsageAnswer, err error) {
-	a.Versions = []UsedVersion{}
-	err = s.read(func(st *state.State) error {
-		uses, err := st.Uses(in.ID, in.Subject, true, state.Page{})
-		for _, u := range uses {
-			v, _ := st.Version(u.Subject, u.Version, true) // it is there: we hold the state
-			a.Versions = append(a.Versions, UsedVersion{u.Subject, u.Version, v.Deleted})
-		}
-		return err
-	})
-	return a, err
+	rows, next, err := s.historyBefore(ctx, in.Subject, in.Limit, in.Before)
+	return HistoryAnswer{rows, next}, err
 }
 
 // WarningsAnswer is the answer of GET /api/v1/registry/warnings.
 type WarningsAnswer struct {
-	Records []RecordWarning `json:"records" doc:"The first hundred records that are kept out."`
-	Opaque  []OpaqueVersion `json:"opaque" doc:"Versions that can not be parsed. They are served as they are and compatible with themselves alone."`
+	Records   []RecordWarning `json:"records" doc:"The first hundred records that are kept out."`
+	Opaque    []OpaqueVersion `json:"opaque" doc:"Versions that can not be parsed. They are served as they are and compatible with themselves alone."`
+	Importing []string        `json:"importing" doc:"Subjects, and contexts, that are in mode IMPORT. If no import runs, one has broken off: the same again goes on, PUT or DELETE /mode/SUBJECT sets another mode."`
 }
 
 // RecordWarning is a record that is kept out.
@@ -144,13 +123,18 @@ type OpaqueVersion struct {
 }
 
 func (s *Service) getWarnings(context.Context, *struct{}) (a WarningsAnswer, err error) {
-	a = WarningsAnswer{[]RecordWarning{}, []OpaqueVersion{}}
+	a = WarningsAnswer{[]RecordWarning{}, []OpaqueVersion{}, []string{}}
 	err = s.read(func(st *state.State) error {
 		for _, w := range st.Status().Warnings {
 			a.Records = append(a.Records, RecordWarning(w))
 		}
 		for _, o := range st.Opaques() {
 			a.Opaque = append(a.Opaque, OpaqueVersion(o))
+		}
+		for _, set := range st.Settings() {
+			if set.Mode == modeImport {
+				a.Importing = append(a.Importing, set.Subject)
+			}
 		}
 		return nil
 	})
@@ -226,73 +210,25 @@ func (s *Service) getExport(_ context.Context, in *exportInput) (*huma.StreamRes
 const maxImport = 8 << 20
 
 type importInput struct {
+	asking
 	DryRun  bool   `query:"dryRun" doc:"Say what would happen, and change nothing."`
+	Mode    string `query:"mode" enum:"keep,set" default:"keep" doc:"keep: the subjects have to be in mode IMPORT. set: they are meanwhile, and get back what they had."`
 	RawBody []byte `contentType:"application/x-ndjson"`
-	request *http.Request
 }
 
-// Resolve keeps the request: it may have to be sent on to the leader.
-func (in *importInput) Resolve(ctx huma.Context) []error {
-	in.request, _ = humago.Unwrap(ctx)
-	return nil
-}
-
-type importOutput struct {
-	Status int
-	Offset int64 `header:"X-Weir-Offset"`
-	Body   ImportAnswer
-}
-
-func (s *Service) postImport(ctx context.Context, in *importInput) (*importOutput, error) {
-	cmds, err := parseImport(in.RawBody)
+func (s *Service) postImport(ctx context.Context, in *importInput) (*leaderOutput[ImportAnswer], error) {
+	lines, err := parseImport(in.RawBody)
 	if err != nil {
 		return nil, apiError(err)
 	}
 	if in.DryRun {
-		answer, err := s.dryRun(cmds)
-		return &importOutput{http.StatusOK, s.offset(), answer}, apiError(err)
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), importTimeout)
-	defer cancel()
-	for {
-		answer, offset, err := s.importAll(ctx, metaOf(in.request), cmds)
-		if !errors.Is(err, errNotLeading) {
-			return &importOutput{http.StatusOK, offset, answer}, apiError(err)
-		}
-		if in.request.Header.Get(headerForward) != "" {
-			return nil, apiError(state.Refuse(state.CodeNoLeader, "This process does not lead the registry, and the request has been forwarded once already."))
-		}
-		if url, _ := s.other(); url != "" { // which has no such route
-			return nil, apiError(state.Refuse(state.CodeNoLeader, "Nothing was written: another registry, %s, writes; weir schema import --registry names it.", url))
-		}
-		reply, err := s.askLeader(in.request.WithContext(ctx), in.RawBody)
-		if refusal := (*state.Error)(nil); errors.As(err, &refusal) {
+		answer, err := s.dryRun(lines, in.Mode == "set")
+		if err != nil {
 			return nil, apiError(err)
 		}
-		if reply != nil {
-			return s.importedThere(ctx, reply)
-		}
-		if err := s.pause(ctx, err); err != nil {
-			return nil, apiError(err)
-		}
+		return &leaderOutput[ImportAnswer]{s.offset(), answer}, nil
 	}
-}
-
-// importTimeout bounds an import as a whole.
-const importTimeout = 5 * time.Minute
-
-// importedThere is what the leader has answered, once this process serves it.
-func (s *Service) importedThere(ctx context.Context, reply *leaderReply) (*importOutput, error) {
-	if reply.status != http.StatusOK {
-		refusal := &web.Error{Status: reply.status}
-		if json.Unmarshal(reply.body, refusal) != nil {
-			return nil, fmt.Errorf("the leader answers %d: %.200s", reply.status, reply.body)
-		}
-		return nil, refusal
-	}
-	out := &importOutput{Status: reply.status, Offset: reply.offset}
-	if err := json.Unmarshal(reply.body, &out.Body); err != nil {
-		return nil, fmt.Errorf("reading the leader's answer: %w", err)
-	}
-	return out, apiError(s.readBack(ctx, reply.offset))
+	return changeAtLeader(ctx, s, in.request, in.RawBody, actions.Action{Kind: "schema-import"}, func(ctx context.Context) (ImportAnswer, int64, error) {
+		return s.importAll(ctx, metaOf(in.request), lines, in.Mode == "set")
+	})
 }

@@ -117,7 +117,7 @@ func TestExportImport(t *testing.T) {
 func TestImportWhileAnotherWrites(t *testing.T) {
 	s := &Service{cfg: Config{}.withDefaults(), moved: make(chan struct{}), view: newView("NONE"), running: true}
 	s.stance = stance{looked: true, ours: errNotOurs, rivals: rivals{leader: "http://other:8081"}}
-	in := &importInput{RawBody: []byte(`{"subject":"s","schema":"\"int\""}`), request: httptest.NewRequest("POST", "/api/v1/registry/import", nil)}
+	in := &importInput{asking: asking{httptest.NewRequest("POST", "/api/v1/registry/import", nil)}, RawBody: []byte(`{"subject":"s","schema":"\"int\""}`)}
 	if out, err := s.postImport(t.Context(), in); err == nil || !strings.Contains(err.Error(), "another registry, http://other:8081, writes") {
 		t.Errorf("%+v, %v", out, err)
 	}
@@ -184,7 +184,7 @@ func TestAPI(t *testing.T) {
 	}
 	f("status", 200, `"loaded":true,"leads":false,"leader":"","refuses":"","subjects":2,"schemas":2,"high_ids":{".":6},"offset":3,"dropped":1`)
 	f("warnings", 200, `"records":[{"offset":1,"reason":"id 5 of s version 2 already means another schema"}],"opaque":[{"subject":"t","version":1,`)
-	f("usage/5", 200, `"versions":[{"subject":"s","version":1,"deleted":false}]`)
+	f("usage/5", 200, `"versions":[{"subject":"s","version":1,"id":5,"deleted":false}],"topics":[],"more":false`)
 	f("usage/7", 404, `"code":"registry_40403"`)
 	f("history?subject=s", 200, `"rows":[]`)
 	f("history?limit=0", 422, `"field":"query.limit"`)

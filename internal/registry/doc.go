@@ -14,6 +14,15 @@
 // aborted, which burns ids and has to be repaired (view.go). Every 12 hours it
 // reads the topic anew, lest a deletion that it slept through was compacted away.
 //
+// What it has made of the topic is kept in a file (snapshot.go, snapshots.go), every minute
+// if something has changed, and at a clean stop. A start reads on from there, if the
+// cluster says that the log is still the one that was read: the topic's id, the end of
+// the leader epoch, the offset, and the age against delete.retention.ms. Otherwise it
+// serves the file's state as stale, while all of the topic is read beside it; also when
+// the cluster has not answered after 2 s. What is stale is readable: Status and /readyz
+// say "stale: " and why, changes get 50001. /readyz then is 503, as it is by each system
+// that waits for that cluster; who can do with what is stale asks the registry itself.
+//
 // The writer is who holds the lease "registry" (leader.go, package lease). It has
 // fenced its predecessors before it waits for its reader to reach the high
 // watermark. Changes are planned one by one on an overlay of the state that it
@@ -34,7 +43,9 @@
 // register by themselves is in the history, by its own transaction.
 //
 // The HTTP table is in http.go and http_*.go, by noun; what Confluent's has no route
-// for is in weir's own API (api.go, transfer.go). Whole answers are kept until
+// for is in weir's own API (api.go): exports and imports (transfer.go), a set of schemas
+// as desired state (apply.go, package desired), what schemas say (search.go), who uses
+// them (usage.go), and what has happened (events.go). Whole answers are kept until
 // something changes (answers.go): a start of many producers and consumers asks for
 // the same few things. testdata/http shows each route's answers and refusals.
 //
@@ -46,7 +57,7 @@
 // Another registry that runs on the topic is seen as a member of its Kafka group
 // (rivals.go, writer.go). While it writes, or until a takeover says otherwise, no process
 // of weir contends for the lease: all serve reads, and forward changes to it. A takeover
-// compares what both serve and repairs the keys before the first change; a handback sets
+// compares all that both serve (compare.go) and repairs the keys before the first change; a handback sets
 // right what readers of uncommitted records have seen, and stops.
 //
 // # Guarantee
@@ -88,6 +99,11 @@
 //
 // # Cost
 //
+// A snapshot of 100,000 versions of 2 KB is 206 MB, and takes about 0.5 s to write, of
+// which 10 to 50 ms hold up what is read from the topic. A start from it takes 0.6 s and
+// 0.35 s of CPU, against 3 s of CPU from the topic (bench/registry, BenchmarkStart).
+// History is read from its end backwards, at most 30,000 offsets per request.
+//
 // A version costs about 500 bytes and its text; versions that share a text share its
 // memory. Kept answers take up to 16 MiB. A read that is kept costs two map look-ups
 // and the sending; one that is not, a few look-ups under a read lock and the making
@@ -99,9 +115,20 @@
 // over the topic, before anything is served, and a parse of each schema after it,
 // before this process leads; meanwhile the garbage collector keeps the heap small.
 //
+// A search takes at most some 150 ms and then says where to go on; what schemas say is
+// kept in up to 32 MiB. Of 10,000 subjects with 20 fields, a word that few have takes
+// 60 ms, one that all texts have 4 to 190 ms (BenchmarkSearch10000).
+//
 // # What it is not
 //
 // It does not run rules, resolve the references of a schema for its clients except
 // where they ask for format=resolved, or know associations and exporters. An import is
 // no backup of `_schemas`: it takes over versions and settings, and not history.
+//
+// Of Confluent's parameters all are known (testdata/http/parameters.txt), with these
+// differences. schemaTagsToAdd and the like change the metadata, not the text, which
+// stays what was registered; findTags finds the tags of both. Its paths are full names,
+// in JSON Schema pointers. referenceFormat is default or qualified; another one is
+// refused with 422, while a format that is not known is ignored, as Confluent's registry
+// does. The config's validateFields and validateRules are kept and returned, and check nothing.
 package registry

@@ -80,7 +80,7 @@ func (s *Service) make(w http.ResponseWriter, r *http.Request, body []byte, cmd 
 	if refused := (*refusedThere)(nil); err != nil && !errors.As(err, &refused) {
 		return 0, err
 	}
-	if a.offset < 0 || a.failure() != nil { // of another registry, or not read here yet
+	if a.offset < 0 || a.failure() != nil { // of another registry, or a refusal that we have not read the reason of
 		a.offset = s.offset()
 	}
 	return a.send(w), nil
@@ -228,12 +228,17 @@ func (a *leaderReply) leads() (*leaderReply, error) {
 	return a, nil
 }
 
-// readThere waits until this process serves what the leader has written.
+// readThere waits until this process serves what the leader has written, or why it has
+// refused.
 func (s *Service) readThere(ctx context.Context, a *leaderReply) error {
-	if a.offset < 0 || a.failure() != nil {
+	if a.offset < 0 {
 		return nil
 	}
-	return s.readBack(ctx, a.offset)
+	err := s.readBack(ctx, a.offset)
+	if a.failure() != nil {
+		return nil // nothing is in doubt
+	}
+	return err
 }
 
 // refusedThere is a refusal of another process, which goes to the client as it is.

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -97,31 +98,92 @@ func historyOf(m Meta, r state.Record, now time.Time) *kgo.Record {
 	return &kgo.Record{Topic: historyTopic, Key: []byte(h.Subject), Value: value}
 }
 
-// readHistory returns the newest rows of a subject, or of all, the newest first. It
-// reads the topic once over.
-func (s *Service) readHistory(ctx context.Context, subject string, limit int) ([]History, error) {
-	rows := []History{}
+const (
+	// historyChunk is how many offsets of history are read first, and twice as many with
+	// each further step back.
+	historyChunk = 1000
+	// historyBudget is how many offsets one request goes back: some megabytes.
+	historyBudget = 30_000
+)
+
+// historyBefore returns the newest rows of a subject, or of all, the newest first: those
+// below an offset of the history, or below its end (0). next is 0 if that are all;
+// otherwise there may be more below next. There may be none in the part of the history
+// that one request reads.
+//
+// It goes back from the end in steps, and reads each step forward: what a transaction came
+// to is said behind its records.
+func (s *Service) historyBefore(ctx context.Context, subject string, limit int, before int64) (rows []History, next int64, err error) {
+	rows = []History{}
 	if s.on.Cluster == nil {
-		return rows, nil
+		return rows, 0, nil
 	}
+	starts, err := s.on.Cluster.StartOffsets(ctx, historyTopic)
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading the history: %w", err)
+	}
+	ends, err := s.on.Cluster.EndOffsets(ctx, historyTopic)
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading the history: %w", err)
+	}
+	start, to := starts[0], ends[0]
+	if before > 0 {
+		to = max(start, min(to, before))
+	}
+	last := max(start, to-historyBudget)
+	for step := int64(historyChunk); to > last; step *= 2 {
+		from := max(last, to-step)
+		found, err := s.historyIn(ctx, subject, from, to)
+		if err != nil {
+			return nil, 0, fmt.Errorf("reading the history: %w", err)
+		}
+		for _, row := range slices.Backward(found) {
+			if rows = append(rows, row.History); len(rows) == limit {
+				return rows, above(row.offset, start), nil
+			}
+		}
+		to = from
+	}
+	return rows, above(to, start), nil
+}
+
+// above is offset, or 0 if nothing is below it.
+func above(offset, start int64) int64 {
+	if offset <= start {
+		return 0
+	}
+	return offset
+}
+
+type historyRow struct {
+	History
+	offset int64
+}
+
+// errEnough ends a reading before the end of the topic.
+var errEnough = errors.New("enough is read")
+
+// historyIn returns the rows at offsets [from, to) that count. Beyond to it reads until
+// nothing below is open.
+func (s *Service) historyIn(ctx context.Context, subject string, from, to int64) (rows []historyRow, err error) {
 	u := undecided{open: map[int64][]*fate{}}
-	_, err := s.on.Cluster.ReadToEnd(ctx, historyTopic, nil, func(r *kgo.Record) error {
-		u.add(r)
+	_, err = s.on.Cluster.ReadToEnd(ctx, historyTopic, cluster.Offsets{0: from}, func(r *kgo.Record) error {
+		if r.Offset < to || r.Attrs.IsControl() {
+			u.add(r)
+		}
 		for _, f := range u.pop() {
 			var h History
-			if !f.committed || subject != "" && string(f.record.Key) != subject || json.Unmarshal(f.record.Value, &h) != nil {
-				continue
+			if f.committed && (subject == "" || string(f.record.Key) == subject) && json.Unmarshal(f.record.Value, &h) == nil {
+				rows = append(rows, historyRow{h, f.record.Offset})
 			}
-			if rows = append(rows, h); len(rows) >= 2*limit {
-				rows = append(rows[:0], rows[len(rows)-limit:]...)
-			}
+		}
+		if r.Offset >= to-1 && len(u.queue) == 0 {
+			return errEnough
 		}
 		return nil
 	}, cluster.KeepControl())
-	if err != nil {
-		return nil, fmt.Errorf("reading the history: %w", err)
+	if errors.Is(err, errEnough) {
+		err = nil
 	}
-	rows = rows[max(0, len(rows)-limit):]
-	slices.Reverse(rows)
-	return rows, nil
+	return rows, err
 }

@@ -59,7 +59,7 @@ func (s *Service) getServerVersion(*state.State, *call) (any, error) {
 // getMasterAvailable says whether changes can be made now, here or by the leader.
 // It is called with mu held.
 func (s *Service) getMasterAvailable(*state.State, *call) (any, error) {
-	available := s.log != nil || s.term != nil
+	available := s.local != nil || s.term != nil
 	if s.lease != nil && !available {
 		_, available = s.lease.Leader()
 	}

@@ -67,7 +67,10 @@ func getSchema(st *state.State, c *call) (any, error) {
 	if c.flag("fetchMaxId") {
 		r.maxID = st.MaxID(v.ID, subject)
 	}
-	return r, nil
+	if r.version.References, err = c.references(v); err != nil {
+		return nil, err
+	}
+	return c.tagged(st, r, v), nil
 }
 
 func getSchemaText(st *state.State, c *call) (any, error) {
@@ -124,7 +127,9 @@ func getGUID(st *state.State, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return schemaReply{version: inFormat(st, v, c.param("format"))}, nil
+	r := schemaReply{version: inFormat(st, v, c.param("format"))}
+	r.version.References, err = c.references(v)
+	return c.tagged(st, r, v), err
 }
 
 func getGUIDIDs(st *state.State, c *call) (any, error) {

@@ -46,7 +46,12 @@ func getVersions(st *state.State, c *call) (any, error) {
 
 func getVersion(st *state.State, c *call) (any, error) {
 	v, err := versionOf(st, c)
-	return versionReply{v}, err
+	if err != nil {
+		return nil, err
+	}
+	r := versionReply{v}
+	r.version.References, err = c.references(v)
+	return c.tagged(st, r, v), err
 }
 
 func getVersionText(st *state.State, c *call) (any, error) {
@@ -97,7 +102,8 @@ func getReferencedBy(st *state.State, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return st.ReferencedBy(c.subject(st), number)
+	ids, err := st.ReferencedBy(c.subject(st), number)
+	return cut(ids, c.page()), err
 }
 
 func postLookup(st *state.State, c *call) (any, error) {

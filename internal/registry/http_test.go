@@ -152,7 +152,7 @@ func TestHTTPLimits(t *testing.T) {
 }
 
 func TestHTTPBeforeLoad(t *testing.T) {
-	s, err := New(Config{}, &memLog{})
+	s, err := newLocal(Config{}, &memLog{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestHTTPBeforeLoad(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/subjects/s", "/subjects/s/versions"} {
-		if status, reply := post(s, path, body(`"int"`)); status != 500 || !strings.Contains(reply, "50001") {
+		if status, reply := post(s.Service, path, body(`"int"`)); status != 500 || !strings.Contains(reply, "50001") {
 			t.Errorf("%s: %d %s", path, status, reply)
 		}
 	}

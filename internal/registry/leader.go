@@ -62,7 +62,7 @@ type request struct {
 
 type outcome struct {
 	reply  state.Reply
-	offset int64
+	offset int64 // all that it was decided on lies there or before; -1: nothing was decided
 	err    error
 }
 
@@ -77,10 +77,10 @@ func (s *Service) write(ctx context.Context, m Meta, cmd state.Command) (state.R
 // outcome for each; those behind one that failed are made all the same.
 func (s *Service) writeAll(ctx context.Context, m Meta, cmds []state.Command) []outcome {
 	outcomes := make([]outcome, len(cmds))
-	if s.log != nil {
+	if s.local != nil {
 		for i, cmd := range cmds {
 			out := &outcomes[i]
-			out.reply, out.offset, out.err = s.writeLocal(ctx, cmd)
+			out.reply, out.offset, out.err = s.local(ctx, cmd)
 		}
 		return outcomes
 	}
@@ -142,8 +142,9 @@ func (s *Service) submit(ctx context.Context, t *term, r *request) error {
 func (s *Service) outcome(ctx context.Context, r *request) (out outcome) {
 	select {
 	case out = <-r.done:
-		if out.err == nil {
-			out.err = s.readBack(ctx, out.offset)
+		// A refusal may have its reason in what was committed with it: that is served too.
+		if err := s.readBack(ctx, out.offset); out.err == nil {
+			out.err = err
 		}
 	case <-ctx.Done():
 		out.err = state.Refuse(state.CodeTimeout, "Writing to the schemas topic took longer than %v. It may or may not have been written; the same request again is safe.", s.cfg.WriteTimeout)
@@ -385,7 +386,7 @@ func (s *Service) mayWrite(ctx context.Context, t *term) error {
 // are planned on what our reader has made of the log, so that there is one state.
 func (s *Service) serve(ctx context.Context, t *term, first *request) {
 	if err := s.mayWrite(ctx, t); err != nil {
-		first.done <- outcome{err: err}
+		first.done <- outcome{offset: -1, err: err}
 		return
 	}
 	g := s.newGroup()
@@ -472,11 +473,11 @@ func (s *Service) fail(ctx context.Context, t *term, g *group, err error) {
 	alone := len(g.requests) > 1 && !over(ctx, err)
 	for _, r := range g.requests {
 		if !alone {
-			r.done <- outcome{err: failed(ctx, err)}
+			r.done <- outcome{offset: -1, err: failed(ctx, err)}
 			continue
 		}
 		if err := s.mayWrite(ctx, t); err != nil {
-			r.done <- outcome{err: err}
+			r.done <- outcome{offset: -1, err: err}
 			continue
 		}
 		one := s.newGroup()

@@ -18,6 +18,8 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec // by route
 	checks   *prometheus.HistogramVec // by type of the schema
 	foreign  prometheus.Counter
+
+	snapshots *prometheus.CounterVec // by what became of them
 }
 
 var (
@@ -26,6 +28,7 @@ var (
 	descSubjects = prometheus.NewDesc("weir_registry_subjects", "Subjects, with those that have deleted versions only.", nil, nil)
 	descOffset   = prometheus.NewDesc("weir_registry_offset", "Offset before which all of the schemas topic is served here.", nil, nil)
 	descLag      = prometheus.NewDesc("weir_registry_lag_records", "Offsets of the schemas topic that are not served here yet, as of some seconds ago.", nil, nil)
+	descStale    = prometheus.NewDesc("weir_registry_stale", "1 where a snapshot is served that the topic may have gone beyond.", nil, nil)
 	descLeader   = prometheus.NewDesc("weir_registry_leader", "1 where this process writes the schemas topic.", nil, nil)
 )
 
@@ -48,12 +51,15 @@ func newMetrics(s *Service) *metrics {
 		foreign: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "weir_registry_foreign_writes_total", Help: "Records in the schemas topic that another registry wrote while this process led. Writes stop at the first.",
 		}),
+		snapshots: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "weir_registry_snapshots_total", Help: "Snapshot files, by what became of them: read, refused because they are damaged or of another version, written, failed to be written.",
+		}, []string{"result"}),
 	}
 }
 
 // Metrics returns what /metrics shows of the registry.
 func (s *Service) Metrics() []prometheus.Collector {
-	return []prometheus.Collector{s.metrics.requests, s.metrics.seconds, s.metrics.checks, s.metrics.foreign, s.metrics}
+	return []prometheus.Collector{s.metrics.requests, s.metrics.seconds, s.metrics.checks, s.metrics.foreign, s.metrics.snapshots, s.metrics}
 }
 
 // meter counts the requests of one route.
@@ -92,7 +98,7 @@ func (m *metrics) checked(kind string, began time.Time) {
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descSchemas, descOpaque, descSubjects, descOffset, descLag, descLeader} {
+	for _, d := range []*prometheus.Desc{descSchemas, descOpaque, descSubjects, descOffset, descLag, descStale, descLeader} {
 		out <- d
 	}
 }
@@ -119,6 +125,11 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(descOpaque, int64(opaque))
 	gauge(descSubjects, int64(s.view.state.Status().Subjects))
+	stale := int64(0)
+	if s.snapshots.stale != nil {
+		stale = 1
+	}
+	gauge(descStale, stale)
 	gauge(descOffset, s.view.next())
 	gauge(descLag, max(0, s.end-s.view.next()))
 }

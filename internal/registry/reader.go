@@ -34,13 +34,18 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 		return err
 	}
 	defer client.Close()
-	if err := s.ensure(ctx); err != nil {
-		return err
+	defer s.offer(ctx)()
+	if s.on.Cluster.Await(ctx) != nil {
+		return nil
 	}
 	usual := thrifty()
-	next, err := s.load(ctx)
+	next, err := s.begin(ctx, client)
 	if err != nil {
 		usual()
+		s.serveStale(err)
+		if ctx.Err() != nil {
+			return nil
+		}
 		return err
 	}
 	s.setRunning(true)
@@ -49,6 +54,7 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.keepUp(ctx, client, next) })
 	g.Go(func() error { return s.guard(ctx) })
+	g.Go(func() error { return s.keepSnapshot(ctx) })
 	g.Go(func() error {
 		defer usual()
 		_ = s.index(ctx) // which ends with ctx
@@ -87,6 +93,7 @@ func thrifty() (usual func()) {
 // load reads the topic to its end beside the state that serves, and puts what it has
 // read in its place. Nobody follows the topic meanwhile.
 func (s *Service) load(ctx context.Context) (cluster.Offsets, error) {
+	began := time.Now().Round(0)
 	info, err := s.on.Cluster.Topic(ctx, schemasTopic)
 	if err == nil {
 		err = s.checkID(info.ID)
@@ -96,7 +103,7 @@ func (s *Service) load(ctx context.Context) (cluster.Offsets, error) {
 	}
 	fresh := newView(s.cfg.Compatibility)
 	s.mu.RLock()
-	again := s.view != nil
+	again, stale := s.view != nil, s.snapshots.stale != nil
 	if again {
 		fresh.watch = min(s.view.watch, s.view.next()) // somebody may begin to watch meanwhile
 	}
@@ -108,8 +115,8 @@ func (s *Service) load(ctx context.Context) (cluster.Offsets, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loading the schemas topic: %w", err)
 	}
-	fresh.seen = max(fresh.seen, next[0])         // behind the last record there may be offsets without one
-	for again && fresh.state.Index(indexed) > 0 { // nobody waits for it, and the leader goes on at once
+	fresh.seen = max(fresh.seen, next[0])                   // behind the last record there may be offsets without one
+	for again && !stale && fresh.state.Index(indexed) > 0 { // nobody waits for it, and the leader goes on at once
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,6 +126,7 @@ func (s *Service) load(ctx context.Context) (cluster.Offsets, error) {
 		fresh.state.Inherit(s.view.state)
 	}
 	s.view, s.topicID, s.end = fresh, info.ID, max(s.end, next[0])
+	s.caughtUp(began)
 	s.wake()
 	return next, nil
 }
@@ -187,9 +195,12 @@ func (s *Service) look(ctx context.Context, client *kgo.Client, loaded time.Time
 			return
 		case <-tick.C:
 		}
+		asked := time.Now().Round(0)
 		if ends, err := s.on.Cluster.EndOffsets(ctx, schemasTopic); err == nil {
 			s.mu.Lock()
-			s.end = max(s.end, ends[0])
+			if s.end = max(s.end, ends[0]); s.view.next() >= ends[0] {
+				s.snapshots.fresh = asked
+			}
 			s.mu.Unlock()
 		}
 		s.mu.RLock()

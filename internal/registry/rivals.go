@@ -12,8 +12,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/weirhq/weir/internal/registry/remote"
 )
 
 // Other registries elect who of them writes in a Kafka group of protocol type "sr":
@@ -158,60 +156,4 @@ func stand(policy string, w writer, r rivals) (seen bool, err error) {
 		return false, fmt.Errorf("%w since %s (%s), which does not run now; start it, or take over: weir schema takeover", errNotOurs, w.Since.UTC().Format(time.RFC3339), w.Why)
 	}
 	return false, nil
-}
-
-// differences says in what two registries differ: in what versions there are, in
-// their ids and texts, and in compatibility. At most limit are listed.
-func differences(ours, theirs remote.Snapshot, limit int) (list []string, n int) {
-	add := func(format string, args ...any) {
-		if n++; n <= limit {
-			list = append(list, fmt.Sprintf(format, args...))
-		}
-	}
-	type at struct {
-		subject string
-		version int
-	}
-	left := map[at]remote.Schema{}
-	for _, v := range theirs.Versions {
-		left[at{v.Subject, v.Version}] = v
-	}
-	for _, v := range ours.Versions {
-		name := fmt.Sprintf("%s version %d", v.Subject, v.Version)
-		other, ok := left[at{v.Subject, v.Version}]
-		delete(left, at{v.Subject, v.Version})
-		switch {
-		case !ok:
-			add("%s: weir has it, the other registry does not", name)
-		case v.ID != other.ID:
-			add("%s: id %d in weir, %d in the other registry", name, v.ID, other.ID)
-		case v.Schema != other.Schema || v.Type() != other.Type() || !slices.Equal(v.References, other.References):
-			add("%s (id %d): the schemas are not the same", name, v.ID)
-		case v.Deleted != other.Deleted:
-			add("%s: deleted=%t in weir, deleted=%t in the other registry", name, v.Deleted, other.Deleted)
-		}
-	}
-	for _, v := range theirs.Versions { // in their order
-		if _, ok := left[at{v.Subject, v.Version}]; ok {
-			add("%s version %d: the other registry has it, weir does not", v.Subject, v.Version)
-		}
-	}
-	mine, their := levelsOf(ours), levelsOf(theirs)
-	for _, subject := range theirs.Asked() {
-		if subject != "" && mine[subject] != their[subject] { // that of the registry as a whole may come from its own configuration
-			add("config of %s: %s in weir, %s in the other registry", subject, cmp.Or(mine[subject], "none"), cmp.Or(their[subject], "none"))
-		}
-	}
-	return list, n
-}
-
-// levelsOf returns the compatibility that is set, by subject.
-func levelsOf(s remote.Snapshot) map[string]string {
-	levels := map[string]string{}
-	for _, set := range s.Settings {
-		if set.Config != nil {
-			levels[set.Subject] = string(set.Config["compatibilityLevel"])
-		}
-	}
-	return levels
 }

@@ -6,12 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/weirhq/weir/internal/registry/remote"
 )
 
 func TestRivalsOf(t *testing.T) {
@@ -133,40 +130,4 @@ func FuzzWriter(f *testing.F) {
 			t.Errorf("%q gives %+v", b, w)
 		}
 	})
-}
-
-func TestDifferences(t *testing.T) {
-	v := func(subject string, version, id int, text string) remote.Schema {
-		return remote.Schema{Subject: subject, Version: version, ID: id, Schema: text}
-	}
-	level := func(subject, l string) remote.Setting {
-		return remote.Setting{Subject: subject, Config: map[string]jsonText{"compatibilityLevel": jsonText(`"` + l + `"`)}}
-	}
-	deleted := v("d", 1, 4, "x")
-	deleted.Deleted = true
-	avro := v("a", 1, 1, "x")
-	avro.SchemaType = "AVRO"
-	ours := remote.Snapshot{Versions: []remote.Schema{v("a", 1, 1, "x"), v("a", 2, 2, "y"), v("b", 1, 3, "z"), v("c", 1, 1, "x"), deleted}, Settings: []remote.Setting{level("", "BACKWARD"), level("a", "FULL"), level("b", "NONE"), level("no versions", "NONE"), level(":.c:", "FULL")}}
-	theirs := remote.Snapshot{Versions: []remote.Schema{avro, v("a", 2, 9, "y"), v("b", 1, 3, "?"), v("d", 1, 4, "x"), v("e", 1, 5, "x"), v(":.c:e", 1, 5, "x")}, Settings: []remote.Setting{level("", "FULL"), level("a", "FULL"), level("d", "FULL")}}
-	want := []string{
-		"a version 2: id 2 in weir, 9 in the other registry",
-		"b version 1 (id 3): the schemas are not the same",
-		"c version 1: weir has it, the other registry does not",
-		"d version 1: deleted=true in weir, deleted=false in the other registry",
-		"e version 1: the other registry has it, weir does not",
-		":.c:e version 1: the other registry has it, weir does not",
-		`config of :.c:: "FULL" in weir, none in the other registry`,
-		`config of b: "NONE" in weir, none in the other registry`,
-		`config of d: none in weir, "FULL" in the other registry`,
-	}
-	got, n := differences(ours, theirs, 100)
-	if diff := cmp.Diff(want, got); diff != "" || n != len(want) {
-		t.Errorf("%d (-want +got):\n%s", n, diff)
-	}
-	if got, n := differences(ours, theirs, 2); len(got) != 2 || n != len(want) {
-		t.Errorf("cut: %d of %d", len(got), n)
-	}
-	if got, n := differences(ours, ours, 2); len(got) != 0 || n != 0 {
-		t.Errorf("with itself: %v", got)
-	}
 }

@@ -40,6 +40,16 @@ type Config struct {
 	// ReadWait is how long a request waits until this process has read the offset
 	// that its X-Weir-Min-Offset names. Default 5 s.
 	ReadWait time.Duration
+	// SnapshotDir is where snapshots of what was read are kept, so that this process can
+	// serve it when it starts without its cluster. Default: none are.
+	SnapshotDir string
+
+	// Replication is of topics that are made. Default: 3, or as many as there are brokers.
+	Replication int16
+
+	// Topics says how a topic of a name is used on each cluster that has it: see
+	// TopicUse. Nil: it is not known.
+	Topics func(ctx context.Context, topic string) ([]TopicUse, error)
 
 	// Actions takes what people do to the registry, before and after it is done. Nil:
 	// nothing does.
@@ -71,7 +81,7 @@ func (c Config) validate() error {
 	if c.Takeover != TakeoverRefuse && c.Takeover != TakeoverIgnore {
 		return fmt.Errorf("registry takeover %q: it is %s or %s", c.Takeover, TakeoverRefuse, TakeoverIgnore)
 	}
-	if c.MaxSchemaBytes < 0 || c.WriteTimeout < 0 || c.ReadWait < 0 {
+	if c.MaxSchemaBytes < 0 || c.Replication < 0 || c.WriteTimeout < 0 || c.ReadWait < 0 {
 		return errors.New("registry limits must not be negative")
 	}
 	return nil
@@ -90,17 +100,22 @@ type Place struct {
 	Ensure func(ctx context.Context, t cluster.Topic) error
 }
 
+type writeFunc func(context.Context, state.Command) (state.Reply, int64, error)
+
 // Service serves a registry. It is safe for concurrent use.
 type Service struct {
 	cfg     Config
-	on      Place // without a cluster: log, and no Run
-	log     Log
+	on      Place
 	lease   *lease.Lease
 	forward *http.Client
 	metrics *metrics
 	answers answers
+	events  events                      // what has happened: events.go
+	found   searchIndex                 // what schemas say of themselves: search.go
+	compare atomic.Pointer[Comparing]   // with another registry, while that is under way
 	changes atomic.Uint64               // how often something here has changed
 	tamper  func(commitFunc) commitFunc // nil but in tests: fails commits
+	local   writeFunc                   // nil but in tests: writes where there is no cluster
 
 	mu       sync.RWMutex  // guards what follows
 	view     *view         // nil until loaded; after Run it stays, and goes on serving
@@ -112,16 +127,16 @@ type Service struct {
 	stance   stance        // who writes: see takeover.go
 	topicID  wire.TopicID  // of the topic that view is of
 	end      int64         // high watermark as last asked for
+
+	snapshots snapshots
 }
 
-// New returns a registry on a log of its own, which nobody else writes: for tests,
-// and wherever one process is all there will ever be. It answers 50001 until Load.
-func New(cfg Config, log Log) (*Service, error) {
+func newService(cfg Config) (*Service, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, log: log, moved: make(chan struct{})}
+	s := &Service{cfg: cfg, moved: make(chan struct{}), snapshots: snapshots{every: snapshotEvery, staleAfter: staleAfter}}
 	s.metrics = newMetrics(s)
 	return s, nil
 }
@@ -129,7 +144,7 @@ func New(cfg Config, log Log) (*Service, error) {
 // NewShared returns a registry that lives in the `_schemas` topic of a cluster. It
 // answers 50001 until Run has read the topic.
 func NewShared(cfg Config, on Place) (*Service, error) {
-	s, err := New(cfg, nil)
+	s, err := newService(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +166,7 @@ func NewShared(cfg Config, on Place) (*Service, error) {
 	transport.Proxy = nil // the leader is one of us
 	transport.MaxIdleConnsPerHost = 64
 	s.forward = &http.Client{
-		Transport: transport, Timeout: s.cfg.WriteTimeout,
+		Transport:     transport, // each request is bounded by its context
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return s, nil
@@ -163,6 +178,7 @@ type Status struct {
 	Leads    bool   // this process writes
 	Leader   string // who does, as far as is known
 	Refuses  string // why nothing is written, if so
+	Stale    string // why this is a snapshot of some time ago, if so
 	Subjects int
 	Schemas  int             // distinct ids
 	HighIDs  map[string]int  // the highest id ever seen, by context
@@ -188,6 +204,9 @@ func (s *Service) Status() Status {
 	if err := cmp.Or(s.refusal(), s.stance.ours); err != nil {
 		status.Refuses = err.Error()
 	}
+	if s.snapshots.stale != nil {
+		status.Stale = s.stale().Error()
+	}
 	if s.lease != nil {
 		info, _ := s.lease.Leader()
 		status.Leader = info.Holder
@@ -199,10 +218,35 @@ func (s *Service) Status() Status {
 // here. It is called with mu held.
 func (s *Service) refusal() error {
 	switch {
+	case s.snapshots.stale != nil:
+		return s.stale()
 	case s.wrong != nil:
 		return s.wrong
 	case s.term != nil:
 		return s.term.foreign
+	}
+	return nil
+}
+
+// stale words that a snapshot is served. It is called with mu held.
+func (s *Service) stale() error {
+	return fmt.Errorf("stale: served is a snapshot of %s, up to offset %d: %w", s.snapshots.fresh.UTC().Format(time.RFC3339), s.view.next()-1, s.snapshots.stale)
+}
+
+// Ready says whether this process serves all that is in the topic. What is stale, and
+// what it says is so, can be read all the same.
+func (s *Service) Ready(context.Context) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	switch {
+	case s.view == nil && s.wrong != nil:
+		return s.wrong
+	case s.view == nil:
+		return errors.New("it waits for its cluster, or is starting")
+	case s.snapshots.stale != nil:
+		return s.stale()
+	case !s.running:
+		return errors.New("stale: it has failed, and is about to start again")
 	}
 	return nil
 }

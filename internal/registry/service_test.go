@@ -51,7 +51,12 @@ func (l *memLog) Append(ctx context.Context, key, value []byte) (int64, error) {
 
 func start(t *testing.T, l Log) *Service {
 	t.Helper()
-	s, err := New(Config{}, l)
+	return startLocal(t, l).Service
+}
+
+func startLocal(t *testing.T, l Log) local {
+	t.Helper()
+	s, err := newLocal(Config{}, l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +157,7 @@ func TestConcurrentRegistrations(t *testing.T) {
 
 func TestNothingBeforeLoad(t *testing.T) {
 	l := &memLog{noRead: errors.New("no broker")}
-	s, err := New(Config{}, l)
+	s, err := newLocal(Config{}, l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +173,7 @@ func TestNothingBeforeLoad(t *testing.T) {
 }
 
 func TestConfigRefused(t *testing.T) {
-	if _, err := New(Config{Compatibility: "backward"}, nil); err == nil {
+	if _, err := NewShared(Config{Compatibility: "backward"}, Place{}); err == nil {
 		t.Error("an unknown compatibility is taken")
 	}
 }
@@ -176,7 +181,7 @@ func TestConfigRefused(t *testing.T) {
 // After an append of unknown outcome nothing is planned until the log is read again.
 func TestUnknownOutcome(t *testing.T) {
 	l := &memLog{}
-	s := start(t, l)
+	s := startLocal(t, l)
 	l.fail = errors.New("cut off")
 	if _, err := s.put(t.Context(), "s", `"long"`); code(err) != 50001 {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package registry
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -58,7 +57,7 @@ func (s *Service) PlanTakeover(ctx context.Context, peer string) (t Takeover, er
 	if t.Peer == "" {
 		return t, nil
 	}
-	theirs, err := (&remote.Client{URL: t.Peer}).Snapshot(ctx, nil)
+	theirs, err := s.snapshotThere(ctx, t.Peer, ours)
 	if err != nil {
 		t.Refusals = append(t.Refusals, fmt.Sprintf("the registry at %s can not be compared with: %v", t.Peer, err))
 		return t, nil
@@ -70,6 +69,14 @@ func (s *Service) PlanTakeover(ctx context.Context, peer string) (t Takeover, er
 		t.Differences = []string{}
 	}
 	return t, nil
+}
+
+// snapshotThere is what the other registry serves. How far it has come can be seen meanwhile.
+func (s *Service) snapshotThere(ctx context.Context, peer string, ours remote.Snapshot) (remote.Snapshot, error) {
+	s.compare.Store(&Comparing{Peer: peer})
+	defer s.compare.Store(nil)
+	client := remote.Client{URL: peer, Progress: func(done, of int) { s.compare.Store(&Comparing{peer, done, of}) }}
+	return client.Snapshot(ctx, nil, settingsOf(ours)...)
 }
 
 // awaitLooked waits, at the begin of this process, until it is known who writes.
@@ -117,22 +124,6 @@ func (s *Service) describe(t *Takeover) (ours remote.Snapshot, err error) {
 	}
 	t.Aborted = len(s.view.repairs())
 	return snapshotOf(st), nil
-}
-
-func snapshotOf(st *state.State) (ours remote.Snapshot) {
-	for v := range st.Export(":*:", true) {
-		ours.Versions = append(ours.Versions, remote.Schema{Subject: v.Subject, Version: v.Version, ID: v.ID, SchemaType: v.SchemaType,
-			References: v.References, Metadata: v.Metadata, RuleSet: v.RuleSet, Schema: v.Schema, Deleted: v.Deleted})
-	}
-	for _, set := range st.Settings() {
-		one := remote.Setting{Subject: set.Subject, Mode: set.Mode}
-		if set.Config != nil {
-			level, _ := json.Marshal(set.Config.CompatibilityLevel)
-			one.Config = map[string]json.RawMessage{"compatibilityLevel": level}
-		}
-		ours.Settings = append(ours.Settings, one)
-	}
-	return ours
 }
 
 // TakeOver makes weir the writer, unless PlanTakeover refuses. accept takes what

@@ -45,7 +45,7 @@ func (l plainLog) Append(ctx context.Context, key, value []byte) (int64, error) 
 // rival is another registry: it serves and writes, and, between join and leave, is
 // in the group of such.
 type rival struct {
-	*Service
+	local
 	t   *testing.T
 	cl  *kgo.Client
 	url string
@@ -57,7 +57,7 @@ func newRival(t *testing.T, c *cluster.Cluster) *rival {
 	t.Helper()
 	r := &rival{t: t, cl: client(t, c)}
 	var err error
-	if r.Service, err = New(Config{}, plainLog{c, r.cl}); err != nil {
+	if r.local, err = newLocal(Config{}, plainLog{c, r.cl}); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Load(t.Context()); err != nil {

@@ -36,6 +36,7 @@ func topics() []cluster.Topic {
 func (s *Service) ensure(ctx context.Context) error {
 	var wrong error
 	for _, t := range topics() {
+		t.Replication = s.cfg.Replication
 		err := s.on.Ensure(ctx, t)
 		if err == nil {
 			continue
@@ -50,6 +51,28 @@ func (s *Service) ensure(ctx context.Context) error {
 	}
 	s.refuse(wrong)
 	return nil
+}
+
+// epochEnd returns where in `_schemas` the records of a leader epoch, and of those before
+// it, end; -1 if the broker does not know.
+func epochEnd(ctx context.Context, client *kgo.Client, epoch int32) (int64, error) {
+	req := kmsg.NewPtrOffsetForLeaderEpochRequest()
+	req.ReplicaID = -1
+	t, p := kmsg.NewOffsetForLeaderEpochRequestTopic(), kmsg.NewOffsetForLeaderEpochRequestTopicPartition()
+	p.LeaderEpoch = epoch
+	t.Topic, t.Partitions = schemasTopic, append(t.Partitions, p)
+	req.Topics = append(req.Topics, t)
+	resp, err := req.RequestWith(ctx, client)
+	if err == nil && (len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1) {
+		err = fmt.Errorf("it answers for another partition")
+	}
+	if err == nil {
+		err = kerr.ErrorForCode(resp.Topics[0].Partitions[0].ErrorCode)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("asking for the end of leader epoch %d of %s: %w", epoch, schemasTopic, err)
+	}
+	return resp.Topics[0].Partitions[0].EndOffset, nil
 }
 
 // stableOffset returns the end of what has been decided in `_schemas`, as its broker

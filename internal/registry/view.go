@@ -18,7 +18,8 @@ import (
 type view struct {
 	state *state.State
 	undecided
-	seen int64 // offset after the last record read
+	seen  int64 // offset after the last record read
+	epoch int32 // of the leader that wrote the last record before next, -1 if there is none
 
 	// aborted holds the keys whose last record is of an aborted transaction: there
 	// are registries that have taken it for true.
@@ -43,7 +44,7 @@ const never = int64(1) << 62
 func newView(level string) *view {
 	return &view{
 		state: state.New(languages(), level), undecided: undecided{open: map[int64][]*fate{}},
-		aborted: map[string]bool{}, settings: map[string][]byte{}, watch: never,
+		aborted: map[string]bool{}, settings: map[string][]byte{}, watch: never, epoch: -1,
 	}
 }
 
@@ -60,6 +61,9 @@ func (v *view) take(r *kgo.Record) {
 	v.seen = r.Offset + 1
 	v.add(r)
 	v.apply()
+	if len(v.queue) == 0 { // r may be a control record
+		v.epoch = r.LeaderEpoch
+	}
 }
 
 // settleBefore decides that what is still open before an offset counts. It is for
@@ -79,6 +83,7 @@ func (v *view) settleBefore(offset int64) (n int) {
 func (v *view) apply() {
 	for _, f := range v.pop() {
 		r := f.record
+		v.epoch = r.LeaderEpoch
 		key := string(r.Key)
 		if !f.committed {
 			v.aborted[key] = true

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -34,6 +35,9 @@ import (
 // died after 10 s.
 const lookForRivals = 2 * time.Second
 
+// seenAt begins the reason of a writer that was seen, and not told.
+const seenAt = "it was seen at "
+
 // lookAgain is how soon, when a broker says that it can not say yet.
 const lookAgain = 100 * time.Millisecond
 
@@ -51,8 +55,13 @@ type stance struct {
 	undecided
 }
 
-// contend contends for the lease while weir may write.
+// contend contends for the lease while weir may write, and tells what happens.
 func (s *Service) contend(ctx context.Context, client *kgo.Client, lead func(context.Context, *lease.Writer) error) error {
+	watching, stop := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { s.watch(watching) })
+	defer watch.Wait()
+	defer stop()
 	s.stance.next, s.stance.read, s.stance.undecided = nil, writer{}, undecided{open: map[int64][]*fate{}}
 	for {
 		if !s.awaitOurs(ctx, client, true) {
@@ -124,7 +133,7 @@ func (s *Service) findWriter(ctx context.Context, client *kgo.Client) error {
 	s.mu.RUnlock()
 	seen, ours := stand(s.cfg.Takeover, w, r)
 	if seen {
-		w = s.writes(writerOther, "it was seen at "+r.leader)
+		w = s.writes(writerOther, seenAt+r.leader)
 		if err := s.writeWriter(ctx, client, w, "other-registry"); err != nil {
 			return err
 		}

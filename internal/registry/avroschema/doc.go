@@ -4,7 +4,7 @@
 //
 // # Algorithm
 //
-// json.go and number.go read the text, with comments, as Java's parser does;
+// json.go and number.go make a tree of the text, read with comments as Java's parser does;
 // members keep their order and numbers get Java's spelling. parse.go and named.go
 // make a graph of types of it in one pass: a name that is not known yet may be
 // defined later, so it gets its type at the end. references.go reads before that
@@ -20,6 +20,8 @@
 // bare name unless it has properties; reserved words that mean nothing where they
 // stand ("doc" of an array) are dropped. The normalized text also orders the
 // properties, and the members of objects in them and in defaults, by name.
+//
+// walk.go goes through the types and fields that a text defines, with their docs.
 //
 // # Guarantee
 //

@@ -8,49 +8,6 @@ import (
 	"strings"
 )
 
-func (r *scanner) digits() int {
-	start := r.at
-	for r.at < len(r.s) && r.s[r.at] >= '0' && r.s[r.at] <= '9' {
-		r.at++
-	}
-	return r.at - start
-}
-
-func (r *scanner) number() (v value, err error) {
-	start := r.at
-	if r.s[r.at] == '-' {
-		r.at++
-	}
-	first := r.at
-	n := r.digits()
-	bad := n == 0 || n > 1 && r.s[first] == '0'
-	v.kind = 'i'
-	if r.at < len(r.s) && r.s[r.at] == '.' {
-		v.kind = 'd'
-		r.at++
-		bad = bad || r.digits() == 0
-	}
-	if r.at < len(r.s) && r.s[r.at]|0x20 == 'e' {
-		v.kind = 'd'
-		r.at++
-		if r.at < len(r.s) && (r.s[r.at] == '-' || r.s[r.at] == '+') {
-			r.at++
-		}
-		bad = bad || r.digits() == 0
-	}
-	v.text = r.s[start:r.at]
-	if bad || r.at < len(r.s) && isWord(r.s[r.at]) || len(v.text) > 1000 { // Jackson's limit
-		return v, fmt.Errorf("%.20q is not a number", v.text)
-	}
-	if v.kind == 'd' {
-		f, _ := strconv.ParseFloat(v.text, 64) // out of range is infinite, as in Java
-		v.text = javaDouble(f)
-	} else if v.text == "-0" {
-		v.text = "0"
-	}
-	return v, nil
-}
-
 // integer says whether v is an integer of so many bits.
 func (v *value) integer(bits int) bool {
 	if v.kind != 'i' {

@@ -9,7 +9,8 @@
 // state of the registry, by the code with which weir's registry decides; schemas that
 // others refer to come first. A change that is refused there is in the plan with the
 // reason and with what would break, and then nothing of the plan is to be done. Apply
-// does it, a request per change, and stops at the first that fails.
+// does it, change by change, and stops at the first that fails. How a change is made is
+// the caller's: by the HTTP API of any registry (Over), or in the process of weir's.
 //
 // # Guarantee
 //

@@ -21,22 +21,22 @@ import (
 // Manifest is the name of the file that says what file names do not.
 const Manifest = "weir-schemas.yaml"
 
-// Directory is what a registry ought to have.
+// Directory is what a registry ought to have. Its JSON is that of weir's API.
 type Directory struct {
-	Compatibility string // of the registry as a whole; "" leaves it
-	Mode          string
-	Subjects      []Subject // by name
+	Compatibility string    `json:"compatibility,omitempty" doc:"Of the registry as a whole. Default: it is left as it is."`
+	Mode          string    `json:"mode,omitempty" doc:"Of the registry as a whole. Default: it is left as it is."`
+	Subjects      []Subject `json:"subjects" nullable:"false"` // by name
 }
 
 // Subject is a subject that a registry ought to have.
 type Subject struct {
-	Name          string
-	File          string
-	Type          string
-	Schema        string // text
-	References    []wire.SchemaReference
-	Compatibility string // "": none of its own
-	Mode          string
+	Name          string                 `json:"subject" minLength:"1"`
+	File          string                 `json:"file,omitempty" doc:"Where the schema comes from, for people."`
+	Type          string                 `json:"schemaType,omitempty" doc:"AVRO, JSON or PROTOBUF. Default: AVRO."`
+	Schema        string                 `json:"schema" doc:"The text of the latest version."`
+	References    []wire.SchemaReference `json:"references,omitempty" doc:"Version -1 is the latest."`
+	Compatibility string                 `json:"compatibility,omitempty" doc:"Default: none of its own."`
+	Mode          string                 `json:"mode,omitempty" doc:"Default: none of its own."`
 }
 
 // manifest is the YAML.

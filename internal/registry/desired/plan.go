@@ -12,20 +12,20 @@ import (
 
 // Plan is what has to be done, in this order.
 type Plan struct {
-	Steps     []Step  `json:"steps"`
-	Drift     []Drift `json:"drift"` // what the registry has besides, and keeps
-	Unchanged int     `json:"unchanged"`
-	Refused   int     `json:"refused"` // steps that can not be done: then none is
+	Steps     []Step
+	Drift     []Drift // what the registry has besides, and keeps
+	Unchanged int     // subjects
+	Refused   int     // steps that can not be done: then none is
 }
 
 // Step is one change.
 type Step struct {
-	Action  string `json:"action"`  // register, compatibility, mode, delete
-	Subject string `json:"subject"` // "" is the registry as a whole
+	Action  string `json:"action" enum:"register,compatibility,mode,delete"`
+	Subject string `json:"subject" doc:"Empty: the registry as a whole."`
 	File    string `json:"file,omitempty"`
-	Before  string `json:"before"` // "-" is nothing
+	Before  string `json:"before" doc:"- is nothing."`
 	After   string `json:"after"`
-	Problem string `json:"problem,omitempty"` // why it can not be done
+	Problem string `json:"problem,omitempty" doc:"Why it can not be done."`
 
 	Conflicts []state.Conflict `json:"-"` // of a schema that is not compatible
 	command   state.Command
@@ -41,12 +41,20 @@ const nothing = "-"
 
 // Make plans. st is not changed.
 func Make(d Directory, st *state.State, prune bool) Plan {
-	m := maker{over: st.Overlay(), prune: prune, plan: Plan{Steps: []Step{}, Drift: []Drift{}}}
+	return On(st.Overlay(), d, prune, func() {})
+}
+
+// On plans on an overlay, which is spoilt. It calls pause between subjects, when it
+// reads nothing: who shares the state below with others lets these have it then. What
+// they change meanwhile is in the plan or not.
+func On(over *state.State, d Directory, prune bool, pause func()) Plan {
+	m := maker{over: over, prune: prune, plan: Plan{Steps: []Step{}, Drift: []Drift{}}}
 	m.compatibility("", d.Compatibility)
 	m.mode("", d.Mode)
 	order, cyclic := ordered(d.Subjects)
 	for _, s := range order {
 		m.subject(s)
+		pause()
 	}
 	for _, s := range cyclic {
 		m.add(Step{Action: "register", Subject: s.Name, File: s.File, Before: nothing, After: nothing, Problem: "its references lead back to itself, or to one whose do"})
@@ -55,24 +63,37 @@ func Make(d Directory, st *state.State, prune bool) Plan {
 	return m.plan
 }
 
-// ordered returns subjects behind those that they refer to, and those of which some
-// refer to each other in a circle.
+// ordered returns subjects behind those that they refer to, and those whose references
+// lead to a circle.
 func ordered(subjects []Subject) (order, cyclic []Subject) {
-	left := slices.Clone(subjects)
-	waits := func(s Subject) bool {
-		return slices.ContainsFunc(s.References, func(r wire.SchemaReference) bool {
-			return slices.ContainsFunc(left, func(other Subject) bool { return other.Name == r.Subject })
-		})
+	byName := map[string]Subject{}
+	for _, s := range subjects {
+		byName[s.Name] = s
 	}
-	for len(left) > 0 {
-		i := slices.IndexFunc(left, func(s Subject) bool { return !waits(s) })
-		if i < 0 {
-			return order, left
+	fine := map[string]bool{} // false while its references are looked at, and for ever in a circle
+	var visit func(name string) bool
+	visit = func(name string) bool {
+		if is, seen := fine[name]; seen {
+			return is
 		}
-		order = append(order, left[i])
-		left = slices.Delete(left, i, i+1)
+		fine[name] = false
+		is := true
+		for _, r := range byName[name].References {
+			if _, ours := byName[r.Subject]; ours && !visit(r.Subject) {
+				is = false
+			}
+		}
+		if fine[name] = is; is {
+			order = append(order, byName[name])
+		}
+		return is
 	}
-	return order, nil
+	for _, s := range subjects {
+		if !visit(s.Name) {
+			cyclic = append(cyclic, s)
+		}
+	}
+	return order, cyclic
 }
 
 // maker tries each step out on the state that those before it leave.
@@ -190,9 +211,11 @@ func (m *maker) mode(subject, want string) {
 
 // rest plans, or reports, the subjects that the directory does not have.
 func (m *maker) rest(subjects []Subject) {
-	left := slices.DeleteFunc(m.over.Subjects(":*:", false, false, state.Page{}), func(name string) bool {
-		return slices.ContainsFunc(subjects, func(s Subject) bool { return s.Name == name })
-	})
+	named := map[string]bool{}
+	for _, s := range subjects {
+		named[s.Name] = true
+	}
+	left := slices.DeleteFunc(m.over.Subjects(":*:", false, false, state.Page{}), func(name string) bool { return named[name] })
 	if !m.prune {
 		for _, name := range left {
 			m.drift(name, "it is not in the directory")

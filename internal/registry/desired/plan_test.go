@@ -191,20 +191,20 @@ func TestApply(t *testing.T) {
 	defer server.Close()
 	defer http.DefaultClient.CloseIdleConnections()
 	p := Make(d, state.New(languages, ""), false)
-	n := 0
-	if err := Apply(context.Background(), &remote.Client{URL: server.URL}, p, func(Step) { n++ }); err != nil || n != len(p.Steps) {
+	over := Over(&remote.Client{URL: server.URL})
+	if n, err := Apply(context.Background(), p, over); err != nil || n != len(p.Steps) {
 		t.Errorf("%d of %d: %v", n, len(p.Steps), err)
 	}
 	want := []string{"PUT /config", "POST /subjects/shop%2Fmoney/versions", "PUT /config/order-value", "POST /subjects/order-value/versions", "PUT /mode/order-value"}
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	refuse, n = "order-value/versions", 0
-	if err := Apply(context.Background(), &remote.Client{URL: server.URL}, p, func(Step) { n++ }); n != 3 || err == nil || !strings.Contains(err.Error(), "no; 3 of 5 steps are done") {
+	refuse = "order-value/versions"
+	if n, err := Apply(context.Background(), p, over); n != 3 || err == nil || !strings.Contains(err.Error(), "no; 3 of 5 steps are done") {
 		t.Errorf("%d, %v", n, err)
 	}
 	p.Refused, asked = 1, nil
-	if err := Apply(context.Background(), &remote.Client{URL: server.URL}, p, nil); err == nil || len(asked) > 0 {
+	if _, err := Apply(context.Background(), p, over); err == nil || len(asked) > 0 {
 		t.Errorf("%v, %v", err, asked)
 	}
 }

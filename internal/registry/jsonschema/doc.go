@@ -31,6 +31,8 @@
 // example.go searches for a document that a difference breaks, from the leaves up,
 // and sample.go makes the values that it tries.
 //
+// walk.go goes through the properties of a text, with their descriptions.
+//
 // # Guarantee
 //
 //   - What Check accepts by Strict, a validator accepts: each document that is valid

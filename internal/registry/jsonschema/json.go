@@ -2,14 +2,12 @@ package jsonschema
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"math/big"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/weirhq/weir/internal/registry/schema"
 	"github.com/weirhq/weir/internal/wire"
 )
 
@@ -49,84 +47,27 @@ func (v *value) string(name string) (string, bool) {
 	return m.text, true
 }
 
-// readJSON reads one value and the end of the text.
-func readJSON(text string) (v value, err error) {
-	r := reader{json.NewDecoder(strings.NewReader(text))}
-	r.UseNumber()
-	if v, err = r.value(0); err == nil {
-		if _, end := r.Token(); end != io.EOF {
-			err = errors.New("something follows the schema")
-		}
-	}
-	if err != nil {
-		if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
-			err = errors.New("the text ends early")
-		}
-		at := min(int(r.InputOffset()), len(text))
-		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && syntax.Offset > 0 {
-			at = min(int(syntax.Offset)-1, len(text))
-		}
-		line := 1 + strings.Count(text[:at], "\n")
-		err = fmt.Errorf("line %d, column %d: %w", line, at-strings.LastIndexByte(text[:at], '\n'), err)
-	}
-	return v, err
+// readJSON reads a text. The value shares no memory with it.
+func readJSON(text string) (value, error) {
+	return schema.JSON[value]{Limit: maxDepth, Scalar: scalarOf, List: listOf}.Read(text)
 }
 
-type reader struct{ *json.Decoder }
-
-func (r reader) value(depth int) (v value, err error) {
-	token, err := r.Token()
-	if err != nil {
-		return v, err
+func scalarOf(kind byte, text string) (value, error) {
+	if kind == 'i' || kind == 'd' {
+		kind = '#'
 	}
-	switch t := token.(type) {
-	case string:
-		return value{kind: '"', text: t}, nil
-	case json.Number:
-		return value{kind: '#', text: t.String()}, nil
-	case bool:
-		return value{kind: strconv.FormatBool(t)[0]}, nil
-	case json.Delim:
-		if depth == maxDepth {
-			return v, fmt.Errorf("nested more than %d deep", maxDepth)
-		}
-		v.kind = byte(t)
-		v.items, err = r.items(v.kind, depth+1)
-		return v, err
-	}
-	return value{kind: 'n'}, nil
+	return value{kind: kind, text: strings.Clone(text)}, nil
 }
 
-// items reads what stands between brackets. Of the values of one name the last one
-// counts, as in Jackson; it stands where the first one stood.
-func (r reader) items(opening byte, depth int) (items []member, err error) {
-	var index map[string]int
-	for r.More() {
-		var m member
-		if opening == '{' {
-			token, err := r.Token()
-			if err != nil {
-				return nil, err
-			}
-			m.name = token.(string)
-		}
-		if m.value, err = r.value(depth); err != nil {
-			return nil, err
-		}
-		if opening == '{' {
-			if index == nil {
-				index = map[string]int{}
-			}
-			if i, twice := index[m.name]; twice {
-				items[i] = m
-				continue
-			}
-			index[m.name] = len(items)
-		}
-		items = append(items, m)
+func listOf(opening byte, members []schema.Member[value]) value {
+	v := value{kind: opening}
+	if len(members) > 0 {
+		v.items = make([]member, len(members))
 	}
-	_, err = r.Token()
-	return items, err
+	for i, m := range members {
+		v.items[i] = member{strings.Clone(m.Name), m.Value}
+	}
+	return v
 }
 
 // appendTo writes v compactly; with sorted, the members of objects by name.

@@ -21,6 +21,7 @@ type Schema struct {
 	file      protoreflect.FileDescriptor
 	proto     *descriptorpb.FileDescriptorProto // without source info; extensions are known
 	canonical string
+	text      string // as it was given
 }
 
 var _ schema.Schema = (*Schema)(nil)
@@ -49,7 +50,7 @@ func Parse(text string, refs []schema.Reference, strict bool) (s *Schema, err er
 	if err != nil {
 		return nil, err
 	}
-	s = &Schema{file: u.file}
+	s = &Schema{file: u.file, text: text}
 	if s.proto, err = withExtensions(u.proto, u.file); err != nil {
 		return nil, err
 	}

@@ -19,9 +19,13 @@ import (
 type Client struct {
 	URL    string // such as http://127.0.0.1:8080, with user:password@ if it wants them
 	Reason string // why changes are made; weir's registry keeps it
+	Actor  string // who makes them by a command, likewise
 	// Timeout bounds a request. Default a minute: longer than any registry waits for
 	// its log.
 	Timeout time.Duration
+	// Progress is called by Snapshot, one call at a time: done of so many subjects and
+	// settings. Default: it is not told.
+	Progress func(done, of int)
 }
 
 // Error is a refusal.
@@ -70,11 +74,12 @@ const (
 	maxReply  = 64 << 20
 )
 
-// Do makes one request. body is nil, or becomes JSON; into is nil, or takes the JSON
+// Do makes one request. body is nil, or becomes JSON; a []byte is sent as it is, lines of
+// JSON. into is nil, or takes the JSON
 // of the reply; a *[]byte takes it as it is.
 func (c *Client) Do(ctx context.Context, method, path string, query url.Values, body, into any) error {
-	var text []byte
-	if body != nil {
+	text, lines := body.([]byte)
+	if body != nil && !lines {
 		var err error
 		if text, err = json.Marshal(body); err != nil {
 			return err
@@ -90,11 +95,18 @@ func (c *Client) Do(ctx context.Context, method, path string, query url.Values, 
 		return err
 	}
 	req.Header.Set("Accept", mediaType+", application/json")
-	if body != nil {
+	switch {
+	case lines:
+		req.Header.Set("Content-Type", "application/x-ndjson")
+	case body != nil:
 		req.Header.Set("Content-Type", mediaType)
 	}
 	if c.Reason != "" {
 		req.Header.Set("X-Weir-Reason", c.Reason)
+	}
+	if c.Actor != "" {
+		req.Header.Set("X-Weir-Actor", c.Actor)
+		req.Header.Set("X-Weir-Via", "command")
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

@@ -1,7 +1,6 @@
 package remote_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,22 +12,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/weirhq/weir/internal/registry"
+	"github.com/weirhq/weir/internal/registry/registrytest"
 	"github.com/weirhq/weir/internal/registry/remote"
 	"github.com/weirhq/weir/internal/registry/state"
 	"github.com/weirhq/weir/internal/wire"
 )
-
-// memoryLog is a schemas topic that nobody else has.
-type memoryLog struct{ n int64 }
-
-func (*memoryLog) ReadToEnd(context.Context, func(key, value []byte, offset int64) error) error {
-	return nil
-}
-
-func (l *memoryLog) Append(context.Context, []byte, []byte) (int64, error) {
-	l.n++
-	return l.n - 1, nil
-}
 
 func serve(t *testing.T, h http.Handler) *remote.Client {
 	t.Helper()
@@ -39,16 +27,7 @@ func serve(t *testing.T, h http.Handler) *remote.Client {
 
 func newRegistry(t *testing.T) *remote.Client {
 	t.Helper()
-	s, err := registry.New(registry.Config{}, &memoryLog{})
-	if err == nil {
-		err = s.Load(t.Context())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	mux := http.NewServeMux()
-	s.Register(mux)
-	return serve(t, mux)
+	return &remote.Client{URL: registrytest.New(t) + "/", Reason: "a test"}
 }
 
 const (

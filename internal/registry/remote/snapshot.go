@@ -32,8 +32,9 @@ type Setting struct {
 const atOnce = 8
 
 // Snapshot asks for all that a registry has, or for what keep takes, softly deleted
-// versions included.
-func (c *Client) Snapshot(ctx context.Context, keep func(subject string) bool) (s Snapshot, err error) {
+// versions included; and for what is set for those in also, which it may have no
+// versions of.
+func (c *Client) Snapshot(ctx context.Context, keep func(subject string) bool, also ...string) (s Snapshot, err error) {
 	subjects, err := c.Subjects(ctx, true)
 	if err != nil {
 		return s, err
@@ -43,10 +44,19 @@ func (c *Client) Snapshot(ctx context.Context, keep func(subject string) bool) (
 	if keep != nil {
 		subjects = slices.DeleteFunc(subjects, func(subject string) bool { return !keep(subject) })
 	}
-	var mu sync.Mutex // guards s
+	set := append(withContexts(subjects), also...)
+	slices.Sort(set)
+	set = slices.Compact(set)
+	var mu sync.Mutex // guards s and done
+	done := 0
+	count := func() { // with mu held
+		if done++; c.Progress != nil {
+			c.Progress(done, len(set)+len(subjects))
+		}
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
-	for _, subject := range withContexts(subjects) {
+	for _, subject := range set {
 		g.Go(func() error {
 			setting, err := c.Setting(ctx, subject)
 			if err != nil {
@@ -54,6 +64,7 @@ func (c *Client) Snapshot(ctx context.Context, keep func(subject string) bool) (
 			}
 			mu.Lock()
 			defer mu.Unlock()
+			count()
 			if setting.Config != nil || setting.Mode != "" {
 				s.Settings = append(s.Settings, setting)
 			}
@@ -65,6 +76,7 @@ func (c *Client) Snapshot(ctx context.Context, keep func(subject string) bool) (
 			versions, err := c.All(ctx, subject)
 			mu.Lock()
 			defer mu.Unlock()
+			count()
 			s.Versions = append(s.Versions, versions...)
 			return err
 		})
@@ -77,15 +89,6 @@ func (c *Client) Snapshot(ctx context.Context, keep func(subject string) bool) (
 		return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Version, b.Version))
 	})
 	return s, nil
-}
-
-// Asked are those whose settings a registry was asked for: of others it may have some too.
-func (s Snapshot) Asked() []string {
-	var subjects []string
-	for _, v := range s.Versions { // by subject
-		subjects = append(subjects, v.Subject)
-	}
-	return withContexts(slices.Compact(subjects))
 }
 
 // withContexts adds the registry ("") and the contexts that subjects are in.

@@ -1,5 +1,8 @@
-// Package schema holds the words that the registry's schema languages (Avro, JSON
-// Schema, Protobuf) have in common.
+// Package schema holds what the registry's schema languages (Avro, JSON Schema,
+// Protobuf) have in common: the words, and the reader of JSON texts (json.go), which
+// keeps the order of members since a schema's identity depends on it. Reading costs
+// one pass, and no memory but for the caller's tree, unescaped strings and the members
+// of what is open.
 package schema
 
 // Schema is a parsed schema of any type. It is immutable.

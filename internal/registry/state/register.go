@@ -307,6 +307,9 @@ func (c Tag) plan(s *State) ([]Record, Reply, error) {
 	if r.RuleSet, err = editRules(r.RuleSet, c.RulesToMerge, c.RulesToDrop); err != nil {
 		return nil, Reply{}, err
 	}
+	if len(r.RuleSet) == 0 {
+		r.RuleSet = json.RawMessage("{}") // none, and not those of the latest version
+	}
 	return r.plan(s)
 }
 

@@ -1,12 +1,12 @@
-package console
+package linediff
 
 import (
 	"slices"
 	"strings"
 )
 
-// line is one of two texts beside each other.
-type line struct {
+// Line is one of two texts beside each other.
+type Line struct {
 	Op             string // same, removed, added or changed
 	Old, New       string
 	OldNum, NewNum int // from 1; 0: there is none on that side
@@ -16,10 +16,9 @@ type line struct {
 // parts are longer are shown as replaced.
 const maxDiff = 4 << 20
 
-// diffLines compares two texts by lines: the longest common subsequence of what lies
-// between their common beginning and end. A removed line and an added one that
+// Lines compares two texts. A removed line and an added one that
 // stand in the same place are one changed line.
-func diffLines(before, after string) (out []line) {
+func Lines(before, after string) (out []Line) {
 	a, b := strings.Split(before, "\n"), strings.Split(after, "\n")
 	head := 0
 	for head < len(a) && head < len(b) && a[head] == b[head] {
@@ -30,24 +29,24 @@ func diffLines(before, after string) (out []line) {
 		tail++
 	}
 	for i := range head {
-		out = append(out, line{"same", a[i], b[i], i + 1, i + 1})
+		out = append(out, Line{"same", a[i], b[i], i + 1, i + 1})
 	}
 	out = append(out, differing(a[head:len(a)-tail], b[head:len(b)-tail], head)...)
 	for i := range tail {
 		x, y := len(a)-tail+i, len(b)-tail+i
-		out = append(out, line{"same", a[x], b[y], x + 1, y + 1})
+		out = append(out, Line{"same", a[x], b[y], x + 1, y + 1})
 	}
 	return out
 }
 
 // differing compares lines that begin after offset lines of either text.
-func differing(a, b []string, offset int) (out []line) {
+func differing(a, b []string, offset int) (out []Line) {
 	common := lengths(a, b)
-	var removed, added []line
+	var removed, added []Line
 	flush := func() {
 		both := min(len(removed), len(added))
 		for i := range both {
-			out = append(out, line{"changed", removed[i].Old, added[i].New, removed[i].OldNum, added[i].NewNum})
+			out = append(out, Line{"changed", removed[i].Old, added[i].New, removed[i].OldNum, added[i].NewNum})
 		}
 		out = slices.Concat(out, removed[both:], added[both:])
 		removed, added = nil, nil
@@ -57,13 +56,13 @@ func differing(a, b []string, offset int) (out []line) {
 		switch {
 		case i < len(a) && j < len(b) && common != nil && a[i] == b[j]:
 			flush()
-			out = append(out, line{"same", a[i], b[j], offset + i + 1, offset + j + 1})
+			out = append(out, Line{"same", a[i], b[j], offset + i + 1, offset + j + 1})
 			i, j = i+1, j+1
 		case j == len(b) || i < len(a) && (common == nil || common[i+1][j] >= common[i][j+1]):
-			removed = append(removed, line{"removed", a[i], "", offset + i + 1, 0})
+			removed = append(removed, Line{"removed", a[i], "", offset + i + 1, 0})
 			i++
 		default:
-			added = append(added, line{"added", "", b[j], 0, offset + j + 1})
+			added = append(added, Line{"added", "", b[j], 0, offset + j + 1})
 			j++
 		}
 	}
