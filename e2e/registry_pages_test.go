@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -76,4 +78,35 @@ func TestRegistryPages(t *testing.T) {
 	n.Do(chromedp.Navigate(url + "/ui/registry/takeover"))
 	n.eventually(`document.querySelector("#plan")?.innerText.includes("There is nothing to take over.")`)
 	n.Shot("registry-takeover")
+}
+
+// Who uses a schema: the topics of both tiers, by the ids in their newest records, and
+// who reads them.
+func TestRegistryUsage(t *testing.T) {
+	p := start(t, "demo", "--listen", "127.0.0.1:0")
+	url := p.url(t)
+	var got struct {
+		Topics []struct {
+			Cluster, Field, Error string
+			Sampled, Plain        int
+			IDs                   []struct{ ID, Count, Version int }
+		}
+	}
+	eventually(t, "both tiers use the schema", func() bool {
+		got.Topics = nil
+		resp, err := http.Get(url + "/api/v1/registry/usage?subject=page-views-value")
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		if json.NewDecoder(resp.Body).Decode(&got) != nil || len(got.Topics) != 2 {
+			return false
+		}
+		for _, u := range got.Topics {
+			if u.Error != "" || u.Field != "value" || u.Sampled < 100 || u.Plain != 0 || len(u.IDs) != 1 || u.IDs[0].Count != u.Sampled || u.IDs[0].Version != 1 {
+				return false
+			}
+		}
+		return got.Topics[0].Cluster == "aggregate" && got.Topics[1].Cluster == "local"
+	})
 }

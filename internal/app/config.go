@@ -133,8 +133,8 @@ type RegistryFile struct {
 	WriteTimeout time.Duration `yaml:"write_timeout"`
 	// MaxSchemaBytes bounds the text of one schema.
 	MaxSchemaBytes int `yaml:"max_schema_bytes"`
-	// Replication is how many brokers keep the registry's topics, where it makes them; at
-	// most as many as there are.
+	// Replication is how many brokers keep the registry's topics, where it makes them.
+	// Default: 3, or as many as there are.
 	Replication int16 `yaml:"replication"`
 	// SnapshotDir is where snapshots of the schemas are kept, from which a start without
 	// the cluster serves reads, and one with it is fast; or off. One weir, one
@@ -151,7 +151,7 @@ func DefaultFile() File {
 		Audit: AuditFile{
 			Window: 10 * time.Minute, Grace: 2 * time.Minute, MaxDelay: 10 * time.Minute, ReportInterval: time.Minute, ExplainMax: 1_000_000,
 		},
-		Registry: RegistryFile{Enabled: true, Replication: 3, Compatibility: "BACKWARD", Takeover: "refuse", Group: "schema-registry", ReadWait: 5 * time.Second, WriteTimeout: 30 * time.Second, MaxSchemaBytes: 1 << 20},
+		Registry: RegistryFile{Enabled: true, Compatibility: "BACKWARD", Takeover: "refuse", Group: "schema-registry", ReadWait: 5 * time.Second, WriteTimeout: 30 * time.Second, MaxSchemaBytes: 1 << 20},
 	}
 }
 

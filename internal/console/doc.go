@@ -36,6 +36,10 @@
 // sent to a colleague. The confirmation (change.go) is a POST with the hash of what
 // was shown; it plans anew, and where the plan is another one now, or a name that has
 // to be typed was not, it shows the plan again with what differs and changes nothing.
+// Changes of the registry go the same way (view_schema_change.go), planned here from
+// what the registry says; a schema is too long for an address, so its form is a POST
+// (view_schema_register.go).
+//
 // The address of a search holds its question and, as it goes on, the token that
 // resumes it, so a restart costs a reload.
 //

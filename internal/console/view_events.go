@@ -49,7 +49,7 @@ func eventsParts(a address, d answers, asOf time.Time) []part {
 			v.Empty = "No event is like that."
 		}
 	}
-	return []part{titleView{frame: frame{Title: "Events"}, Lines: []string{"What was seen to change in the clusters since weir started, every change that was made through weir, and the windows that audit holds to be lost, duplicated, unknown or late, at their end."}}.part(),
+	return []part{titleView{frame: frame{Title: "Events"}, Lines: []string{"What was seen to change in the clusters since weir started, every change that was made through weir, what was seen of the schema registry, and the windows that audit holds to be lost, duplicated, unknown or late, at their end."}}.part(),
 		{id: "filter", template: "events-form", view: form}, v.part()}
 }
 
