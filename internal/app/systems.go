@@ -77,6 +77,8 @@ func (h *House) build() (err error) {
 		h.Web.Ready("registry", h.registry.Ready)
 		h.registry.Register(h.Web.Mux())
 		h.registry.RegisterAPI(h.Web.API())
+	} else {
+		h.Web.Mux().HandleFunc("/", noRegistry)
 	}
 	h.Audit.Register(h.Web.API())
 	h.actions.Register(h.Web.API())
