@@ -244,9 +244,9 @@ func TestTopicsCommands(t *testing.T) {
 		if err := json.Unmarshal([]byte(topics(0, "list", "-o", "json")), &list); err != nil || len(list.Topics) != 1 || list.Topics[0].Partitions != 2 {
 			t.Errorf("list: %v, %+v", err, list)
 		}
-		has(topics(1, "delete", "one"), "DELETE TOPIC", "--yes")
+		has(topics(1, "delete", "one"), "delete", "one", "--yes")
 		has(topics(0, "list"), "one")
-		has(topics(0, "delete", "one", "--yes"), "deleted one")
+		has(topics(0, "delete", "one", "--yes"), "done")
 		has(topics(1, "describe", "one"), "no such topic")
 	})
 }

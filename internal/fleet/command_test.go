@@ -29,11 +29,11 @@ func FuzzQuote(f *testing.F) {
 // A shell reads the words that were meant, of all of them in one command.
 func TestShellsReadCommands(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "ksh", "mksh"} {
+		path, err := exec.LookPath(shell)
+		if err != nil && shell != "bash" {
+			continue // one is enough
+		}
 		t.Run(shell, func(t *testing.T) {
-			path, err := exec.LookPath(shell)
-			if err != nil {
-				t.Skipf("there is no %s", shell)
-			}
 			w := &words{}
 			w.add(hostileWords...)
 			out, err := exec.CommandContext(t.Context(), path, "-c", `printf '%s\0' `+w.line("")).Output()

@@ -68,6 +68,9 @@ const startTimeout = 90 * time.Second
 // stopTimeout: the usual 1 s, or 6 s where a controller waits for others that have gone too. Without a quorum Kafka would wait for 5 minutes.
 const stopTimeout = 60 * time.Second
 
+// leaveTimeout is when who is left of a cluster that stops is killed: the others may have gone before they gave it leave.
+const leaveTimeout = 20 * time.Second
+
 // Start runs a fresh cluster until the test ends, and returns when every broker answers. Without options it is one broker that lets
 // everybody in. Topics must be created explicitly.
 func Start(t testing.TB, opts ...Option) *Cluster {
@@ -155,7 +158,7 @@ func (c *Cluster) CA() []byte { return c.tls.ca }
 // ClientCertificate is a certificate, in PEM, that clients may show, and its private key: nil without TLS.
 func (c *Cluster) ClientCertificate() (cert, key []byte) { return c.tls.client.cert, c.tls.client.key }
 
-// Stop shuts the brokers down cleanly.
+// Stop shuts the brokers down cleanly; of several, one that the others have left without a controller is killed.
 func (c *Cluster) Stop() {
 	c.t.Helper()
 	c.end(c.brokers, syscall.SIGTERM)
@@ -247,10 +250,18 @@ func (c *Cluster) end(brokers []*broker, sig os.Signal) {
 		b.process.cmd.Process.Signal(syscall.SIGCONT) // a paused one would not hear sig
 	}
 	timeout := time.After(stopTimeout)
+	var leave <-chan time.Time
+	if len(running) == len(c.brokers) && len(running) > 1 {
+		leave = time.After(leaveTimeout)
+	}
 	for _, b := range running {
 		select {
 		case <-b.process.done:
 			b.process = nil
+		case <-leave:
+			c.t.Logf("after %v the brokers that still run are killed", leaveTimeout)
+			c.end(c.brokers, syscall.SIGKILL)
+			return
 		case <-timeout:
 			c.t.Fatalf("broker %d does not stop within %v: has it lost its controllers?", b.id, stopTimeout)
 		}

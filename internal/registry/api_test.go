@@ -182,7 +182,7 @@ func TestAPI(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d with %s", path, got, reply, status, want)
 		}
 	}
-	f("status", 200, `"loaded":true,"leads":false,"leader":"","refuses":"","subjects":2,"schemas":2,"high_ids":{".":6},"offset":3,"dropped":1`)
+	f("status", 200, `"loaded":true,"leads":false,"leader":"","refuses":"","stale":"","subjects":2,"schemas":2,"high_ids":{".":6},"offset":3,"dropped":1`)
 	f("warnings", 200, `"records":[{"offset":1,"reason":"id 5 of s version 2 already means another schema"}],"opaque":[{"subject":"t","version":1,`)
 	f("usage/5", 200, `"versions":[{"subject":"s","version":1,"id":5,"deleted":false}],"topics":[],"more":false`)
 	f("usage/7", 404, `"code":"registry_40403"`)

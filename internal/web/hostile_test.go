@@ -91,12 +91,12 @@ func TestSlowHeaders(t *testing.T) {
 	}
 	s.headerTimeout = 300 * time.Millisecond
 	start(t, s)
+	began := time.Now()
 	conn, err := net.Dial("tcp", s.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	began := time.Now()
 	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: weir\r\nX-A: "); err != nil {
 		t.Fatal(err)
 	}
