@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -50,12 +51,17 @@ func BenchmarkSearch(b *testing.B) {
 		{"plain-1", 1, kgo.NoCompression(), line},
 		{"zstd-8", 8, kgo.ZstdCompression(), line},
 		{"lz4-1", 1, kgo.Lz4Compression(), line},
-		{"avro-8", 8, kgo.NoCompression(), framed},
+		{"avro-8", 8, kgo.NoCompression(), inAvro},
+		{"avro-nested-8", 8, kgo.NoCompression(), nestedInAvro},
+		{"jsonschema-8", 8, kgo.NoCompression(), inJSONSchema},
 	} {
 		payload := fill(b, c, topic.name, topic.partitions, topic.codec, topic.value)
 		for _, q := range []records.SearchQuery{{Filter: "no such text"}, {CEL: "value.contains('no such text')"}, {CEL: "json.status == 600"}} {
-			if strings.HasPrefix(topic.name, "avro") && strings.HasPrefix(q.CEL, "value") {
+			if strings.HasPrefix(q.CEL, "value") && topic.value(rand.New(rand.NewPCG(1, 2)))[0] == 0 {
 				continue // it is no text
+			}
+			if strings.HasPrefix(q.CEL, "json") && strings.Contains(topic.name, "nested") {
+				q.CEL = "json.answer.status == 600"
 			}
 			name := "text"
 			switch {
@@ -201,29 +207,58 @@ func line(rng *rand.Rand) []byte {
 	return v
 }
 
-var accessSchema = avro.MustParse(accessText)
+// schemas are those of registry, from 1 on.
+var schemas = []string{
+	`{"type":"record","name":"access","fields":[{"name":"status","type":"int"},{"name":"bytes","type":"long"},{"name":"path","type":"string"},
+		{"name":"agent","type":"string"},{"name":"referer","type":["null","string"]},{"name":"trace","type":"string"}]}`,
+	`{"type":"record","name":"exchange","fields":[{"name":"request","type":{"type":"record","name":"request","fields":[{"name":"path","type":"string"},
+		{"name":"headers","type":{"type":"map","values":"string"}}]}},{"name":"answer","type":["null",{"type":"record","name":"answer","fields":[
+		{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"status","type":"int"},{"name":"bytes","type":"long"}]}]},{"name":"tags","type":{"type":"array","items":"string"}}]}`,
+	`{"type":"object","properties":{"status":{"type":"integer"},"path":{"type":"string"}},"required":["status"]}`,
+}
 
-const accessText = `{"type":"record","name":"access","fields":[{"name":"status","type":"int"},{"name":"bytes","type":"long"},{"name":"path","type":"string"},
-	{"name":"agent","type":"string"},{"name":"referer","type":["null","string"]},{"name":"trace","type":"string"}]}`
+var accessSchema, exchangeSchema = avro.MustParse(schemas[0]), avro.MustParse(schemas[1])
 
-// framed is a value in Avro, of the only schema of registry.
-func framed(rng *rand.Rand) []byte {
+// inAvro is a value of schema 1.
+func inAvro(rng *rand.Rand) []byte {
 	a := someAccess(rng)
-	v, err := accessSchema.AppendEncode(serde.AppendHeader(nil, 1), &a)
+	return appendAvro(1, accessSchema, &a)
+}
+
+// nestedInAvro is one of schema 2.
+func nestedInAvro(rng *rand.Rand) []byte {
+	a := someAccess(rng)
+	return appendAvro(2, exchangeSchema, map[string]any{
+		"request": map[string]any{"path": a.Path, "headers": map[string]any{"user-agent": a.Agent, "referer": a.Referer}},
+		"answer":  map[string]any{"at": time.UnixMilli(1_795_514_400_000), "status": a.Status, "bytes": a.Bytes},
+		"tags":    []any{a.Trace, words[rng.IntN(len(words))]},
+	})
+}
+
+func appendAvro(id int, schema *avro.Schema, v any) []byte {
+	b, err := schema.AppendEncode(serde.AppendHeader(nil, id), v)
 	if err != nil {
 		panic(err)
 	}
-	return v
+	return b
 }
 
-// registry is one that knows schema 1.
+// inJSONSchema is one of schema 3.
+func inJSONSchema(rng *rand.Rand) []byte { return append(serde.AppendHeader(nil, 3), line(rng)...) }
+
+// registry is one that knows schemas.
 func registry(b *testing.B) (url string) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/schemas/ids/1" {
+		id, err := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/schemas/ids/"))
+		if err != nil || id < 1 || id > len(schemas) {
 			http.NotFound(w, r)
 			return
 		}
-		_ = json.NewEncoder(w).Encode(map[string]string{"schema": accessText})
+		answer := map[string]string{"schema": schemas[id-1]}
+		if id == 3 {
+			answer["schemaType"] = "JSON"
+		}
+		_ = json.NewEncoder(w).Encode(answer)
 	}))
 	b.Cleanup(server.Close)
 	return server.URL

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weirhq/weir/serde"
 )
 
 // candidate is the record that an expression is applied to. Its value is gone
@@ -15,9 +17,13 @@ type candidate struct {
 	fields *fields
 
 	looked  looked
-	slots   []slot // of an object of JSON
-	decoded any    // of everything else
+	text    []byte // the value, without what names its schema
+	slots   []slot // what is where in text
+	decoded any    // of what could not be gone through
 	buf     []byte // the texts that were asked for of decoded
+
+	walkOf walkOf // the schema of the record before
+	walk   *walk  // nil: none yet
 }
 
 // looked says what a candidate's value was found to be.
@@ -25,35 +31,57 @@ type looked uint8
 
 const (
 	notYet  looked = iota
-	asText         // an object of JSON
-	asValue        // something else, which was decoded
+	inText         // its fields are in slots
+	asValue        // it was decoded
 )
 
 // reset makes it another record.
 func (c *candidate) reset(ctx context.Context, d *decoder, r *kgo.Record) {
-	c.r, c.ctx, c.d, c.looked, c.decoded, c.buf = r, ctx, d, notYet, nil, c.buf[:0]
+	c.r, c.ctx, c.d, c.looked, c.text, c.decoded, c.buf = r, ctx, d, notYet, nil, nil, c.buf[:0]
 }
 
 func (c *candidate) look() {
-	if c.looked != notYet {
-		return
-	}
-	v, framed := c.d.registered(c.ctx, c.r)
 	switch {
-	case framed:
-		c.looked, c.decoded = asValue, v
-	case c.fields.find(c.r.Value, c.slots) && !c.r.Attrs.IsControl():
-		c.looked = asText
+	case c.looked != notYet:
+	case c.scan():
+		c.looked = inText
 	default:
-		c.looked, c.decoded = asValue, plainJSON(c.r)
+		c.looked, c.decoded = asValue, c.d.decoded(c.ctx, c.r)
 	}
 }
 
-// field returns what is at a place of the decoded value.
+// scan finds the fields without decoding the value. Not ok: it has to be decoded.
+func (c *candidate) scan() (ok bool) {
+	c.text = c.r.Value
+	if !c.d.namesSchema(c.r) {
+		return !c.r.Attrs.IsControl() && c.fields.find(c.text, c.slots)
+	}
+	frame, err := serde.ParseRecord(c.r, false)
+	if err != nil || len(frame.Indexes) > 0 || c.d.down.Load() != nil {
+		return false
+	}
+	if of := (walkOf{c.d, frame.ID}); c.walk == nil || c.walkOf != of {
+		c.walk, c.walkOf = c.fields.walk(c.ctx, of), of
+	}
+	c.text = frame.Payload
+	switch w := c.walk; {
+	case w == nil:
+		return false
+	case w.format == serde.JSON:
+		return c.fields.find(c.text, c.slots)
+	default:
+		return w.root != nil && w.find(c.text, c.slots)
+	}
+}
+
+// field returns what is at a place of the value.
 func (c *candidate) field(p *node) operand {
-	if c.look(); c.looked == asText {
-		s := c.slots[p.slot]
-		return jsonOperand(s.kind, c.r.Value[s.from:s.to])
+	if c.look(); c.looked == inText {
+		s := &c.slots[p.slot]
+		if s.as != nil {
+			return s.as(c.text[s.from:s.to])
+		}
+		return jsonOperand(s.kind, c.text[s.from:s.to])
 	}
 	v, ok := c.inside(p)
 	if !ok {
@@ -76,7 +104,7 @@ func (c *candidate) inside(p *node) (v any, ok bool) {
 
 // isList says of a container whether it has no fields.
 func (c *candidate) isList(p *node) bool {
-	if c.looked == asText {
+	if c.looked == inText {
 		return c.slots[p.slot].kind == '['
 	}
 	v, _ := c.inside(p)

@@ -259,38 +259,48 @@ func namesSchema(r *kgo.Record, key bool) bool {
 	return slices.ContainsFunc(r.Headers, func(h kgo.RecordHeader) bool { return h.Key == name })
 }
 
-// registered returns what the registry decodes of a value, nil if it does not. Not
-// framed: no schema is named, or by a header and in vain, so that the value may be
-// JSON on its own.
-func (d *decoder) registered(ctx context.Context, r *kgo.Record) (v any, framed bool) {
-	header := namesSchema(r, false)
-	if r.Value == nil || r.Attrs.IsControl() || d.want == JSON || !header && (len(r.Value) == 0 || r.Value[0] != 0) {
-		return nil, false
-	}
-	v, _, err := d.ask(ctx, r, false)
-	if err != nil {
-		return nil, !header
-	}
-	return v, true
+// namesSchema says whether a value's first byte or a header may name its schema, and
+// is to be believed.
+func (d *decoder) namesSchema(r *kgo.Record) bool {
+	return r.Value != nil && !r.Attrs.IsControl() && d.want != JSON && (len(r.Value) > 0 && r.Value[0] == 0 || namesSchema(r, false))
 }
 
 // decoded returns a record's value as its decoder makes it, nil if neither the
-// registry decodes it nor it is JSON.
+// registry decodes it nor it is JSON. What a header names in vain may be JSON on its
+// own. JSON that is not as its schema wants it is JSON still: who searches may be
+// after just that.
 func (d *decoder) decoded(ctx context.Context, r *kgo.Record) any {
-	if v, framed := d.registered(ctx, r); framed {
-		return v
+	if !d.namesSchema(r) {
+		return plainJSON(r)
 	}
-	return plainJSON(r)
+	v, id, err := d.ask(ctx, r, false)
+	switch {
+	case err == nil:
+		return v
+	case namesSchema(r, false):
+		return plainJSON(r)
+	case errors.Is(err, serde.ErrSchema):
+		if _, format := d.registry.Schema(ctx, id); format == JSON {
+			frame, _ := serde.ParseRecord(r, false)
+			return parseJSON(frame.Payload)
+		}
+	}
+	return nil
 }
 
 func plainJSON(r *kgo.Record) any {
-	if len(r.Value) == 0 || r.Attrs.IsControl() {
+	if r.Attrs.IsControl() {
 		return nil
 	}
-	dec := json.NewDecoder(bytes.NewReader(r.Value))
+	return parseJSON(r.Value)
+}
+
+// parseJSON returns what a text in JSON is, nil if it is none.
+func parseJSON(b []byte) any {
+	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.UseNumber()
 	var v any
-	if dec.Decode(&v) != nil || dec.InputOffset() != int64(len(bytes.TrimRightFunc(r.Value, unicode.IsSpace))) {
+	if len(b) == 0 || dec.Decode(&v) != nil || dec.InputOffset() != int64(len(bytes.TrimRightFunc(b, unicode.IsSpace))) {
 		return nil
 	}
 	return v

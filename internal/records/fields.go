@@ -9,8 +9,11 @@ import (
 // fields are the places in a JSON object that an expression speaks of, such as
 // json.a.b, found in one pass over its text and without making the object: the pass
 // checks all of the syntax, since a value that is no JSON is null to an expression,
-// however good its beginning.
-type fields struct{ root *node }
+// however good its beginning. In Avro they are found by the schema (avro.go).
+type fields struct {
+	root  *node
+	walks walks
+}
 
 // node is a field by its path. Those inside of it are numbered after it, up to
 // end, so that they can be forgotten at once.
@@ -20,7 +23,7 @@ type node struct {
 	slot, end int
 }
 
-func newFields() *fields { return &fields{&node{}} }
+func newFields() *fields { return &fields{root: &node{}} }
 
 // at returns the place of a field of another one.
 func (p *node) at(name string) *node {
@@ -46,10 +49,12 @@ func (p *node) number(next int) int {
 }
 
 // slot is where in a text a field's value is. kind is its first byte, which tells
-// what it is; of a number it is number, and noField if there is no such field.
+// what it is; of a number it is number, and noField if there is no such field. In
+// Avro as reads it.
 type slot struct {
 	kind     byte
 	from, to int
+	as       func([]byte) operand
 }
 
 const (
@@ -112,7 +117,7 @@ func (s *scanner) value(i int, at *node, depth int) int {
 		i, kind = s.number(i), number
 	}
 	if at != nil {
-		s.slots[at.slot] = slot{kind, from, i}
+		s.slots[at.slot] = slot{kind: kind, from: from, to: i}
 	}
 	return i
 }

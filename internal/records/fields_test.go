@@ -27,7 +27,7 @@ func FuzzFields(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value []byte) {
 		r := &kgo.Record{Value: value}
 		c.reset(t.Context(), &decoder{want: JSON}, r)
-		if c.look(); c.looked != asText {
+		if c.look(); c.looked != inText {
 			return
 		}
 		whole := candidate{looked: asValue, decoded: plainJSON(r)}

@@ -84,7 +84,7 @@ func (q *quick) judge(ctx context.Context, r *kgo.Record, d *decoder) (v verdict
 	c := q.pool.Get().(*candidate)
 	c.reset(ctx, d, r)
 	v, decoded, known = q.test(c), c.decoded, c.looked == asValue
-	c.reset(nil, nil, nil)
+	c.reset(context.Background(), nil, nil)
 	q.pool.Put(c)
 	return v, decoded, known
 }

@@ -59,6 +59,17 @@ func (r *registryAt) Decode(ctx context.Context, record *kgo.Record, key bool) (
 	return v, err
 }
 
+// Layout implements layouts.
+func (r *registryAt) Layout(ctx context.Context, id serde.SchemaID) (l *serde.Layout, format serde.Format, ok bool) {
+	if _, ok := r.known.Load(id); !ok {
+		return nil, 0, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
+	defer cancel()
+	l, format, err := r.serde.Layout(ctx, id)
+	return l, format, err == nil
+}
+
 // Schema implements Registry.
 func (r *registryAt) Schema(ctx context.Context, id serde.SchemaID) (number int, format string) {
 	s, err := r.serde.Schema(ctx, id) // Decode has just fetched it
