@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -124,7 +125,7 @@ func (u topicUses) get(ctx context.Context, into any, query url.Values, path ...
 	if resp.StatusCode != http.StatusOK {
 		var refused struct{ Message string }
 		_ = json.NewDecoder(resp.Body).Decode(&refused)
-		return errors.New(refused.Message)
+		return errors.New(cmp.Or(refused.Message, fmt.Sprintf("the API answers %d", resp.StatusCode)))
 	}
 	return json.NewDecoder(resp.Body).Decode(into)
 }

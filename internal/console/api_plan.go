@@ -70,6 +70,7 @@ type appliedInfo struct {
 	UndoCommand string          `json:"undo_command"`
 	Warning     string          `json:"warning"`
 	NotDone     []notDoneInfo   `json:"not_done"` // where a part was done
+	Left        json.RawMessage `json:"left"`     // the change that does the rest
 }
 
 type notDoneInfo struct {

@@ -35,13 +35,18 @@ func (f *fakeDesk) registerSchemas(mux *http.ServeMux, known func(http.HandlerFu
 		answer(w, map[string]any{"error_code": code, "message": message})
 	}
 	mux.HandleFunc("POST /api/v1/registry/check", func(w http.ResponseWriter, r *http.Request) {
-		var in struct{ Schema string }
+		var in struct {
+			Schema, Level string
+			Version       int
+		}
 		json.NewDecoder(r.Body).Decode(&in)
 		a := map[string]any{"compatible": true, "level": cmp.Or(s.level, "FULL"), "differences": []any{}}
 		switch {
 		case !strings.HasPrefix(strings.TrimSpace(in.Schema), "{"):
 			fail(w, 422, "registry_42201", "Invalid schema of type PROTOBUF: line 2, column 5: syntax error "+f.text, "")
 			return
+		case in.Level == "FULL_TRANSITIVE" && in.Version == 0, in.Level == "FORWARD" && in.Version == 2:
+			a["compatible"], a["differences"] = false, []map[string]any{{"version": 2, "direction": "forward", "kind": "TYPE_MISMATCH", "path": "/fields/1/type", "message": "bytes can not be read as double"}, {"version": 1}}
 		case !strings.Contains(in.Schema, "Order") || f.text != "":
 			a["compatible"] = false
 			a["differences"] = []map[string]any{

@@ -21,7 +21,7 @@ func registryPages(subject string) map[string]string {
 		"register": "/ui/registry/register", "register-next": registerPath(subject), "schema-usage": s + "/usage",
 		"schema-search": "/ui/registry/search?q=total", "schema-search-none": "/ui/registry/search?q=zzz&versions=all", "schema-search-form": "/ui/registry/search",
 		"schema-warnings": "/ui/registry/warnings", "schema-settings": s + "/settings", "schema-settings-all": "/ui/registry/settings?set=compatibility&to=FULL_TRANSITIVE",
-		"schema-level": s + "/settings?set=compatibility&to=unset", "schema-level-same": s + "/settings?set=compatibility&to=FULL", "schema-mode": s + "/settings?set=mode&to=READONLY", "schema-import": s + "/settings?set=mode&to=IMPORT",
+		"schema-level": s + "/settings?set=compatibility&to=unset", "schema-level-broken": s + "/settings?set=compatibility&to=FULL_TRANSITIVE", "schema-level-same": s + "/settings?set=compatibility&to=FULL", "schema-mode": s + "/settings?set=mode&to=READONLY", "schema-import": s + "/settings?set=mode&to=IMPORT",
 		"schema-delete": s + "/delete?version=2", "schema-delete-all": s + "/delete", "schema-delete-good": s + "/delete?permanent=1", "schemas-deleted": "/ui/registry?deleted=1", "subject-history": s + "?history=4711",
 		"takeover": "/ui/registry/takeover", "handback": "/ui/registry/handback",
 	}
@@ -106,6 +106,41 @@ func TestPreflight(t *testing.T) {
 			p := c.api.preflight(t.Context(), tt.given, noon)
 			golden(t, "registry-preflight-"+name, rendered(t, c, registerParts(tt.given, p, "")))
 		})
+	}
+}
+
+// A level that is not transitive is judged by the version before the newest, which would
+// else be compared with itself.
+func TestLevelBroken(t *testing.T) {
+	f := deskAPI(1, fakeDesk{})
+	c, err := New(Config{API: f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const line = "Version 3 breaks it, against version 2: TYPE_MISMATCH at /fields/1/type: bytes can not be read as double; and 1 more"
+	warnings := func(subject, level string) string {
+		t.Helper()
+		p, err := c.api.planSchema(t.Context(), schemaChange{Kind: changeLevel, Subject: subject, To: level})
+		if err != nil || len(p.Warnings) == 0 {
+			t.Fatalf("%s: %+v, %v", level, p, err)
+		}
+		return strings.Join(p.Warnings[1:], "\n")
+	}
+	for level, want := range map[string]string{"FORWARD": line, "FULL_TRANSITIVE": line, "BACKWARD": "", "NONE": ""} {
+		if got := warnings("orders-value", level); got != want {
+			t.Errorf("%s: %s", level, got)
+		}
+	}
+	if got := warnings("", "FORWARD"); got != "" {
+		t.Errorf("of all: %s", got)
+	}
+	f.broken[checkPath] = func(w http.ResponseWriter, r *http.Request) { fail(w, 503, "x", "not now", "") }
+	if got := warnings("orders-value", "FORWARD"); got != "Whether they keep to it is not known: not now" {
+		t.Errorf("no check: %s", got)
+	}
+	f.desk.versions = 1
+	if got := warnings("orders-value", "FORWARD"); got != "" {
+		t.Errorf("one version: %s", got)
 	}
 }
 

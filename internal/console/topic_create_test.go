@@ -90,6 +90,7 @@ func TestDoneInPart(t *testing.T) {
 		answer(w, map[string]any{"code": "partly_done", "message": "the change was made in part: 1 of 2 were not set", "hint": "the rest is left", "field": "", "result": map[string]any{
 			"plan": f.desk.planOf(map[string]any{"kind": "group-reset", "group": "billing-0003"}), "done": false, "undo": map[string]any{"kind": "group-reset", "group": "billing-0003"},
 			"undo_command": "weir groups reset billing-0003 --offset orders/0=900 --yes", "warning": "",
+			"left":     map[string]any{"kind": "group-reset", "group": "billing-0003", "reset": "the rest"},
 			"not_done": []map[string]any{{"on": "billing-0003/1", "error": "TOPIC_AUTHORIZATION_FAILED " + hostile, "maybe": false}},
 		}})
 	}

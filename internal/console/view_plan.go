@@ -418,7 +418,7 @@ func resultParts(a address, done appliedInfo, failed error) []part {
 	v := resultView{frame: frame{ID: "result", Title: "Done"}, Kind: kindWords(p.Kind), Target: short(p.Target, 120), Full: p.Target, Warning: done.Warning,
 		UndoPath: uiPath("c", c, "plan"), UndoCommand: visible(done.UndoCommand)}
 	if failed != nil {
-		v.Title, v.Failed, v.Left = "Done in part", failed.Error(), string(p.Change)
+		v.Title, v.Failed, v.Left = "Done in part", failed.Error(), string(done.Left)
 		v.Grid = outcomeGrid(a, p.Steps, done.NotDone)
 	} else {
 		v.Grid, _ = stepGrid(a, p.Steps, planNotes{})
@@ -426,7 +426,7 @@ func resultParts(a address, done appliedInfo, failed error) []part {
 	if u := string(done.Undo); u != "" && u != "null" && !tooLong(done.Undo) {
 		v.Undo = u
 	}
-	if tooLong(p.Change) {
+	if tooLong(done.Left) {
 		v.Left = ""
 	}
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -144,7 +145,44 @@ func (a api) planLevel(ctx context.Context, p *schemaPlan) error {
 		return err
 	}
 	p.Warnings = append(p.Warnings, "Versions that are registered stay as they are: the level is for the next ones.")
+	if c := p.change; c.Subject != "" && c.To != "" && c.To != "NONE" {
+		switch broken, err := a.levelBroken(ctx, c.Subject, c.To); {
+		case err != nil && !notFound(err):
+			p.Warnings = append(p.Warnings, "Whether they keep to it is not known: "+err.Error())
+		case broken != "":
+			p.Warnings = append(p.Warnings, broken)
+		}
+	}
 	return nil
+}
+
+// levelBroken says how the newest version of a subject breaks a level, if it does.
+func (a api) levelBroken(ctx context.Context, subject, level string) (line string, err error) {
+	var versions []int64
+	if err := a.get(ctx, subjectsPath(subject, "versions"), &versions); err != nil || len(versions) < 2 {
+		return "", err
+	}
+	var asked map[string]any
+	if err := a.get(ctx, subjectsPath(subject, "versions", "latest"), &asked); err != nil {
+		return "", err
+	}
+	maps.DeleteFunc(asked, func(name string, _ any) bool {
+		return !slices.Contains([]string{"schema", "schemaType", "references", "metadata"}, name)
+	})
+	asked["subject"], asked["level"] = subject, level
+	if !strings.HasSuffix(level, "_TRANSITIVE") {
+		asked["version"] = versions[len(versions)-2] // the last one is itself
+	}
+	var c schemaCheck
+	if err := a.patient(planTimes).call(ctx, http.MethodPost, checkPath, nil, asked, &c); err != nil || len(c.Differences) == 0 {
+		return "", err
+	}
+	d := c.Differences[0]
+	line = fmt.Sprintf("Version %d breaks it, against version %d: %s at %s: %s", versions[len(versions)-1], d.Version, d.Kind, short(d.Path, 100), short(d.Message, 200))
+	if n := len(c.Differences) - 1; n > 0 {
+		line += fmt.Sprintf("; and %d more", n)
+	}
+	return line, nil
 }
 
 func (a api) planMode(ctx context.Context, p *schemaPlan) error {

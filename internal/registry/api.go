@@ -54,8 +54,11 @@ func register[I, T any](s *Service, api huma.API, method, id, path, summary stri
 // apiError words a refusal as weir's API does. The code tells Confluent's too.
 func apiError(err error) error {
 	var e *state.Error
-	if !errors.As(err, &e) {
+	switch {
+	case !errors.As(err, &e):
 		return err
+	case errors.Is(err, actions.ErrUnavailable):
+		return &web.Error{Status: http.StatusServiceUnavailable, Code: codeUnrecorded, Message: e.Message, Hint: "the log is on the home cluster: is that up?"}
 	}
 	return &web.Error{Status: e.Status, Code: ownCode(e.Code), Message: e.Message}
 }
@@ -150,13 +153,14 @@ type checkInput struct {
 		Metadata   json.RawMessage        `json:"metadata,omitempty"`
 		Version    int                    `json:"version,omitempty" doc:"Compare with this version alone, -1 for the latest. Default: what the level says."`
 		Normalize  bool                   `json:"normalize,omitempty"`
+		Level      string                 `json:"level,omitempty" enum:"NONE,BACKWARD,BACKWARD_TRANSITIVE,FORWARD,FORWARD_TRANSITIVE,FULL,FULL_TRANSITIVE" doc:"Judge by this one. Default: the compatibility that the subject has."`
 	}
 }
 
 // CheckAnswer is the answer of POST /api/v1/registry/check.
 type CheckAnswer struct {
 	Compatible  bool         `json:"compatible"`
-	Level       string       `json:"level" doc:"The compatibility that the subject has."`
+	Level       string       `json:"level" doc:"The compatibility that was judged by."`
 	Differences []Difference `json:"differences" doc:"All that is in the way, the newest version first."`
 }
 
@@ -178,7 +182,7 @@ func (s *Service) postCheck(_ context.Context, in *checkInput) (a CheckAnswer, e
 	var conflicts []state.Conflict
 	err = s.read(func(st *state.State) (err error) {
 		cmd.Subject = st.Alias(cmd.Subject)
-		conflicts, a.Level, err = st.Conflicts(cmd, in.Body.Version)
+		conflicts, a.Level, err = st.ConflictsAt(cmd, in.Body.Version, in.Body.Level)
 		return err
 	})
 	a.Compatible, a.Differences = err == nil && len(conflicts) == 0, Differences(conflicts)
@@ -222,7 +226,7 @@ func (s *Service) postImport(ctx context.Context, in *importInput) (*leaderOutpu
 		return nil, apiError(err)
 	}
 	if in.DryRun {
-		answer, err := s.dryRun(lines, in.Mode == "set")
+		answer, err := s.dryRun(ctx, lines, in.Mode == "set")
 		if err != nil {
 			return nil, apiError(err)
 		}

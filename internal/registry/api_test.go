@@ -169,6 +169,30 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// A check by another level says what that one would not have let in.
+func TestCheckLevel(t *testing.T) {
+	ask := asks(t, start(t, &memLog{}))
+	first, second := record(fieldA+","+fieldB), record(fieldA)
+	for _, schema := range []string{first, second} {
+		if status, reply := ask("POST", "/subjects/s/versions", body(schema)); status != 200 {
+			t.Fatal(reply)
+		}
+	}
+	f := func(more, want string) {
+		t.Helper()
+		b, _ := json.Marshal(second)
+		if _, reply := ask("POST", "/api/v1/registry/check", `{"subject":"s","schema":`+string(b)+more+`}`); !strings.Contains(reply, want) {
+			t.Errorf("%s: %s, want %s", more, reply, want)
+		}
+	}
+	f(`,"version":1`, `"compatible":true,"level":"BACKWARD"`)
+	f(`,"version":1,"level":"FULL"`, `"compatible":false,"level":"FULL","differences":[{"version":1,"direction":"forward"`)
+	f(`,"level":"FULL"`, `"compatible":true,"level":"FULL"`) // with itself
+	f(`,"level":"FORWARD_TRANSITIVE"`, `"compatible":false,"level":"FORWARD_TRANSITIVE","differences":[{"version":1,`)
+	f(`,"level":"FULL_ISH"`, `"field":"body.level"`)
+	f(``, `"level":"BACKWARD"`) // which it is all the same
+}
+
 func TestAPI(t *testing.T) {
 	l := &memLog{records: [][2][]byte{
 		{[]byte(key("s", 1)), []byte(value("s", 1, 5, `"int"`, ""))},

@@ -80,7 +80,7 @@ func (e *planChangedError) GetStatus() int { return http.StatusConflict }
 
 // planWanted plans on what is served here. Those who write wait no longer than for the
 // plan of one subject.
-func (s *Service) planWanted(w Wanted) (p desired.Plan, shown WantedPlan, err error) {
+func (s *Service) planWanted(ctx context.Context, w Wanted) (p desired.Plan, shown WantedPlan, err error) {
 	seen := map[string]bool{}
 	for _, subject := range w.Subjects {
 		if seen[subject.Name] {
@@ -88,22 +88,34 @@ func (s *Service) planWanted(w Wanted) (p desired.Plan, shown WantedPlan, err er
 		}
 		seen[subject.Name] = true
 	}
-	s.mu.Lock()
-	if s.view == nil {
-		defer s.mu.Unlock()
-		return p, shown, s.notLoaded()
+	over, err := s.overlay(ctx)
+	if err != nil {
+		return p, shown, err
 	}
-	over := s.view.state.Overlay()
-	s.mu.Unlock()
 	s.mu.RLock()
 	p = desired.On(over, w.Directory, w.Prune, func() { s.mu.RUnlock(); s.mu.RLock() })
 	s.mu.RUnlock()
 	return p, PlanOf(w, p), nil
 }
 
+// overlay is a state to try changes on, over the one that is served: who reads it holds
+// mu for that. Behind a start it indexes that one first, bit by bit: Overlay would do it
+// all at once, and nobody could read meanwhile.
+func (s *Service) overlay(ctx context.Context) (over *state.State, err error) {
+	if err = s.read(func(*state.State) error { return nil }); err == nil { // it is loaded, and stays so
+		err = s.index(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.view.state.Overlay(), nil
+}
+
 // applyWanted does what a plan says, if it still does, while this process leads.
 func (s *Service) applyWanted(ctx context.Context, m Meta, w Wanted, hash string) (a ApplyAnswer, offset int64, err error) {
-	p, shown, err := s.planWanted(w)
+	p, shown, err := s.planWanted(ctx, w)
 	switch {
 	case err != nil:
 		return a, 0, err
@@ -120,9 +132,9 @@ func (s *Service) applyWanted(ctx context.Context, m Meta, w Wanted, hash string
 	})
 	refusal := (*state.Error)(nil)
 	switch {
-	case errors.As(err, &refusal):
+	case errors.As(err, &refusal) && (a.Applied == 0 || refusal.Status < http.StatusInternalServerError):
 		err = &web.Error{Status: refusal.Status, Code: ownCode(refusal.Code), Message: err.Error()}
-	case errors.Is(err, errNotLeading) && a.Applied > 0:
+	case err != nil && a.Applied > 0: // the code does not say that nothing was done
 		err = &web.Error{Status: http.StatusInternalServerError, Code: ownCode(state.CodeForwarding), Message: err.Error()}
 	}
 	return a, offset, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/weirhq/weir/internal/broker/brokertest"
 	"github.com/weirhq/weir/internal/cluster"
+	"github.com/weirhq/weir/internal/registry/state"
 	"github.com/weirhq/weir/internal/web"
 )
 
@@ -101,6 +102,22 @@ func TestApplyFails(t *testing.T) {
 	l.fail = errors.New("no disk")
 	if status, reply := ask("POST", "/api/v1/registry/apply", applyBody(wanted, p.Hash)); status != 500 || !strings.Contains(reply, `"code":"registry_50001"`) || !strings.Contains(reply, "0 of 5 steps are done") {
 		t.Errorf("%d %s", status, reply)
+	}
+	some := &failingLog{left: 2} // the code must not say that nothing was done
+	ask = asks(t, start(t, some))
+	if status, reply := ask("POST", "/api/v1/registry/apply", applyBody(wanted, p.Hash)); status != 500 || !strings.Contains(reply, `"code":"registry_50003"`) || !strings.Contains(reply, "2 of 5 steps are done") {
+		t.Errorf("%d %s", status, reply)
+	}
+}
+
+// A change of many parts ends with the time that it has as a whole.
+func TestWriteInTime(t *testing.T) {
+	s := &Service{cfg: Config{}.withDefaults(), view: newView("NONE"), term: &term{requests: make(chan *request), over: make(chan struct{})}}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	refusal := (*state.Error)(nil)
+	if _, _, err := s.write(ctx, Meta{}, state.DeleteMode{}); !errors.As(err, &refusal) || refusal.Code != state.CodeTimeout {
+		t.Errorf("%v", err)
 	}
 }
 

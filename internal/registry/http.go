@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weirhq/weir/internal/actions"
 	"github.com/weirhq/weir/internal/registry/state"
 	"github.com/weirhq/weir/internal/web"
 )
@@ -201,10 +202,15 @@ func (s *Service) handle(route string, serve func(http.ResponseWriter, *http.Req
 
 func (s *Service) refuseCall(w http.ResponseWriter, r *http.Request, err error) (code int) {
 	e := s.told(r.Context(), err)
+	own := ""
+	if errors.Is(err, actions.ErrUnavailable) && viaOf(r) != "api" {
+		own = codeUnrecorded // not for Confluent's clients, some of which take no more than two members
+	}
 	s.reply(w, e.Status, struct {
 		Code    int    `json:"error_code"`
 		Message string `json:"message"`
-	}{e.Code, e.Message}, s.offset())
+		Own     string `json:"code,omitempty"`
+	}{e.Code, e.Message, own}, s.offset())
 	return e.Code
 }
 

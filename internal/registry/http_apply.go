@@ -24,8 +24,8 @@ func (s *Service) registerApply(api huma.API, at string) {
 	huma.Register(api, huma.Operation{
 		OperationID: "registry-plan", Method: http.MethodPost, Path: at + "/plan", Tags: []string{"registry"}, MaxBodyBytes: maxImport,
 		Summary: "What has to be done so that the registry has what is wanted; changes nothing",
-	}, func(_ context.Context, in *planInput) (*apiAnswer[WantedPlan], error) {
-		_, shown, err := s.planWanted(in.Body)
+	}, func(ctx context.Context, in *planInput) (*apiAnswer[WantedPlan], error) {
+		_, shown, err := s.planWanted(ctx, in.Body)
 		return &apiAnswer[WantedPlan]{shown}, apiError(err)
 	})
 	huma.Register(api, huma.Operation{

@@ -74,7 +74,8 @@ func (s *Service) write(ctx context.Context, m Meta, cmd state.Command) (state.R
 }
 
 // writeAll makes changes in their order, as many in a transaction as can be. It has an
-// outcome for each; those behind one that failed are made all the same.
+// outcome for each; those behind one that failed are made all the same. ctx must not end
+// with a caller who hangs up: that would leave a write in doubt.
 func (s *Service) writeAll(ctx context.Context, m Meta, cmds []state.Command) []outcome {
 	outcomes := make([]outcome, len(cmds))
 	if s.local != nil {
@@ -85,8 +86,7 @@ func (s *Service) writeAll(ctx context.Context, m Meta, cmds []state.Command) []
 		return outcomes
 	}
 	t, err := s.leading()
-	// A caller who hangs up must not leave a write in doubt.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.WriteTimeout)
 	defer cancel()
 	requests := make([]*request, len(cmds))
 	for i, cmd := range cmds {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 
@@ -93,9 +94,21 @@ func (s *Service) record(ctx context.Context, r *http.Request, a actions.Action,
 	a.Actor, a.Via, a.System, a.Cluster = actorOf(r), viaOf(r), "registry", s.on.Cluster.Name
 	a.Target, a.Reason = cmp.Or(a.Target, "all subjects"), cmp.Or(a.Reason, r.Header.Get(headerReason))
 	err := s.cfg.Actions.Do(ctx, a, run)
-	if errors.Is(err, actions.ErrUnavailable) || errors.Is(err, actions.ErrEndNotRecorded) {
-		s.cfg.Log.Error("recording a change of the registry", "kind", a.Kind, "target", a.Target, "error", err)
-		return state.Refuse(state.CodeStore, "Recording this: %v", err)
+	code := state.CodeStore // nothing was done
+	switch {
+	case errors.Is(err, actions.ErrEndNotRecorded):
+		code = state.CodeForwarding // it may have been
+	case !errors.Is(err, actions.ErrUnavailable):
+		return err
 	}
-	return err
+	s.cfg.Log.Error("recording a change of the registry", "kind", a.Kind, "target", a.Target, "error", err)
+	refusal := state.Refuse(code, "Recording this: %v", err)
+	if code == state.CodeStore {
+		return fmt.Errorf("%w (%w)", refusal, actions.ErrUnavailable)
+	}
+	return refusal
 }
+
+// codeUnrecorded is how weir's own API and pages tell that nothing was done, because it
+// could not be recorded.
+const codeUnrecorded = "actions_log_unavailable"

@@ -1,7 +1,11 @@
 package registry
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +13,7 @@ import (
 	"github.com/weirhq/weir/internal/actions"
 	"github.com/weirhq/weir/internal/cluster"
 	"github.com/weirhq/weir/internal/registry/state"
+	"github.com/weirhq/weir/internal/web"
 )
 
 // What people change is in the actions log, once, whichever process was asked; what
@@ -59,6 +64,15 @@ ann command schema-register s  failed
 		t.Errorf("the first: %+v", e)
 	}
 	follower.stop()
+	// A log that goes away meanwhile: it is done, and the answer is not that nothing was.
+	leaving := actionsLog(t, c)
+	err := (&Service{cfg: Config{Actions: leaving}.withDefaults(), on: leader.on}).record(t.Context(), httptest.NewRequest("PUT", "/mode", nil), actions.Action{Kind: "schema-mode"}, func(context.Context) error {
+		leaving.Close()
+		return nil
+	})
+	if e := (*state.Error)(nil); !errors.As(err, &e) || e.Code != state.CodeForwarding || !strings.Contains(e.Message, "the change was made") {
+		t.Errorf("whose end is not recorded: %v", err)
+	}
 	leader.stop()
 	// A log that is not kept as it has to be is not written to.
 	if err := c.AlterTopic(t.Context(), actions.TopicName, map[string]string{"cleanup.policy": "compact"}, nil, false); err != nil {
@@ -67,6 +81,17 @@ ann command schema-register s  failed
 	alone := run(t, c, "alone", Config{Actions: actionsLog(t, c)}, nil).leads(t)
 	if a := alone.ask(t, "DELETE", "/subjects/t", ""); a.Code != state.CodeStore || !strings.Contains(a.body, "nothing is changed") {
 		t.Errorf("with a log that can not be written: %+v", a)
+	}
+	const marker = `"code":"actions_log_unavailable"`
+	if a, by := alone.ask(t, "DELETE", "/subjects/t", ""), alone.ask(t, "DELETE", "/subjects/t", "", "X-Weir-Via: page"); strings.Contains(a.body, marker) || !strings.Contains(by.body, marker) || by.Code != state.CodeStore {
+		t.Errorf("a client's answer %s, a page's %s", a.body, by.body)
+	}
+	_, err = changeAtLeader(t.Context(), alone.Service, httptest.NewRequest("POST", "/", nil), nil, actions.Action{Kind: "schema-import"}, func(context.Context) (a ImportAnswer, offset int64, err error) {
+		t.Error("it is done")
+		return a, 0, nil
+	})
+	if e := (*web.Error)(nil); !errors.As(err, &e) || e.Code != codeUnrecorded || e.Status != http.StatusServiceUnavailable {
+		t.Errorf("by weir's own API: %v", err)
 	}
 	if a := alone.ask(t, "GET", "/subjects", ""); a.body != `["t"]` {
 		t.Errorf("and then: %+v", a)

@@ -230,20 +230,19 @@ func (s *Service) caughtUp(at time.Time) {
 	s.snapshots.read, s.snapshots.stale, s.snapshots.fresh = nil, nil, at
 }
 
-// keepSnapshot writes snapshots until ctx ends, and then once more.
+// keepSnapshot writes snapshots until ctx ends, and then once more, however soon that is.
 func (s *Service) keepSnapshot(ctx context.Context) error {
 	if s.cfg.SnapshotDir == "" {
 		return nil
 	}
 	for ctx.Err() == nil {
-		renew := renewAfter
 		select {
 		case <-ctx.Done():
-			renew = snapshotEvery
 		case <-time.After(s.snapshots.every):
+			s.snap(renewAfter)
 		}
-		s.snap(renew)
 	}
+	s.snap(snapshotEvery)
 	return nil
 }
 

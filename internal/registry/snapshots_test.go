@@ -53,6 +53,7 @@ func testSnapshots(t *testing.T, e *engine) {
 		{"CreatedAgain", testCreatedAgain},
 		{"Damaged", testDamaged},
 		{"WhileItRuns", testWhileItRuns},
+		{"AtOnce", testAtOnce},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := unasked(t, e)
@@ -414,5 +415,20 @@ func testWhileItRuns(t *testing.T, _ *engine, c *cluster.Cluster, dir string) {
 	waitUntil(t, "a snapshot of what was written", has)
 	if n := count(); n > 4 {
 		t.Errorf("%v snapshots of two changes", n)
+	}
+}
+
+// Who is stopped as soon as it has started leaves a snapshot too.
+func testAtOnce(t *testing.T, _ *engine, c *cluster.Cluster, dir string) {
+	s, err := NewShared(Config{SnapshotDir: dir}, Place{Cluster: c, Holder: t.Name(), SessionTimeout: session})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	if err := s.Run(ctx, stop); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(snapshotPath(dir)); err != nil {
+		t.Error(err)
 	}
 }

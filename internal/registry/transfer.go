@@ -270,15 +270,15 @@ func isThere(st *state.State, l transferLine) (v state.Version, same bool) {
 	return v, aErr == nil && bErr == nil && a.Canonical() == b.Canonical()
 }
 
-// isSet returns the config of a line, and whether a subject, or a context, has it so.
+// isSet returns the config of a line, and whether that is what is set already.
 func isSet(st *state.State, l transferLine) (config wire.SchemasSetting, is bool) {
 	config, _ = wire.ParseSchemasSetting(l.Config) // it was parsed once already
 	config.Unknown = nil
-	has, err := st.Config(l.Subject, false)
+	has, ok := st.OwnConfig(l.Subject)
 	text := func(c wire.SchemasSetting) string {
 		return string(configReply{c, "compatibilityLevel"}.appendJSON(nil))
 	}
-	return config, l.Subject != "" && err == nil && text(has) == text(config)
+	return config, ok && text(has) == text(config)
 }
 
 // plannedImport is planImport on what is served here.
@@ -352,14 +352,11 @@ func brokenOff(c change, modes []ImportMode, err error) error {
 }
 
 // dryRun says what an import would do here and now.
-func (s *Service) dryRun(lines []imported, set bool) (a ImportAnswer, err error) {
-	s.mu.Lock()
-	if s.view == nil {
-		defer s.mu.Unlock()
-		return a, s.notLoaded()
+func (s *Service) dryRun(ctx context.Context, lines []imported, set bool) (a ImportAnswer, err error) {
+	over, err := s.overlay(ctx)
+	if err != nil {
+		return a, err
 	}
-	over := s.view.state.Overlay()
-	s.mu.Unlock()
 	p, a, err := s.plannedImport(lines, set)
 	failed := map[int]bool{}
 	for _, step := range p.steps() {

@@ -88,6 +88,17 @@ func TestImportSet(t *testing.T) {
 	}
 }
 
+// What is set as the lines have it is left, also where that is no level.
+func TestImportSettingsAgain(t *testing.T) {
+	ask := asks(t, start(t, &memLog{}))
+	file := lines(`{"subject":"s","config":{"alias":"t"}}`, `{"subject":"","config":{"compatibilityLevel":"FULL","normalize":true}}`, `{"subject":"s","mode":"READONLY"}`)
+	for _, want := range []string{`"settings":3`, `"settings":0`} {
+		if status, reply := ask("POST", setPath, file); status != 200 || !strings.Contains(reply, want) {
+			t.Errorf("%d %s, want %s", status, reply, want)
+		}
+	}
+}
+
 // A line that is refused is told, and its subject gets its mode back.
 func TestImportSetRefused(t *testing.T) {
 	ask := asks(t, start(t, &memLog{}))

@@ -134,14 +134,16 @@ type named struct {
 func (s *Service) usage(ctx context.Context, topics bool, find func(*state.State) ([]UsedVersion, error)) (a UsageAnswer, err error) {
 	a = UsageAnswer{[]UsedVersion{}, []TopicUsage{}, false}
 	var subjects []named
+	seen := map[string]bool{}
 	err = s.read(func(st *state.State) error {
 		versions, err := find(st)
 		a.Versions = append(a.Versions, versions...)
 		for _, v := range versions {
 			n, ok := namedAfter(v.Subject)
-			if !ok || slices.ContainsFunc(subjects, func(o named) bool { return o.subject == n.subject }) {
+			if !ok || seen[v.Subject] {
 				continue
 			}
+			seen[v.Subject] = true
 			all, _ := usedVersions(st, n.subject)
 			for _, v := range all {
 				n.versions[v.ID] = v.Version

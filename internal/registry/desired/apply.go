@@ -32,7 +32,11 @@ func ask(ctx context.Context, c *remote.Client, cmd state.Command) (err error) {
 	case state.Register:
 		_, err = c.Register(ctx, cmd.Subject, remote.Schema{SchemaType: cmd.Type, Schema: cmd.Schema, References: cmd.References}, false, false)
 	case state.SetConfig:
-		err = c.SetConfig(ctx, cmd.Subject, map[string]any{"compatibility": cmd.Change.CompatibilityLevel})
+		level := map[string]any{"compatibility": cmd.Change.CompatibilityLevel}
+		if len(cmd.Clear) > 0 {
+			level["compatibility"] = nil // which unsets it
+		}
+		err = c.SetConfig(ctx, cmd.Subject, level)
 	case state.DeleteConfig:
 		err = c.DeleteConfig(ctx, cmd.Subject)
 	case state.SetMode:

@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -48,7 +49,7 @@ func Make(d Directory, st *state.State, prune bool) Plan {
 // reads nothing: who shares the state below with others lets these have it then. What
 // they change meanwhile is in the plan or not.
 func On(over *state.State, d Directory, prune bool, pause func()) Plan {
-	m := maker{over: over, prune: prune, plan: Plan{Steps: []Step{}, Drift: []Drift{}}}
+	m := maker{over: over, prune: prune, pause: pause, plan: Plan{Steps: []Step{}, Drift: []Drift{}}}
 	m.compatibility("", d.Compatibility)
 	m.mode("", d.Mode)
 	order, cyclic := ordered(d.Subjects)
@@ -100,6 +101,7 @@ func ordered(subjects []Subject) (order, cyclic []Subject) {
 type maker struct {
 	over  *state.State
 	prune bool
+	pause func()
 	plan  Plan
 }
 
@@ -177,9 +179,11 @@ func (m *maker) drift(subject, what string, args ...any) {
 
 // compatibility plans the level of a subject, or of the registry.
 func (m *maker) compatibility(subject, want string) {
-	has := nothing
-	if c, err := m.over.Config(subject, false); err == nil {
-		has = c.CompatibilityLevel
+	own, _ := m.over.OwnConfig(subject)
+	has := cmp.Or(own.CompatibilityLevel, nothing)
+	if subject == "" {
+		holds, _ := m.over.Config("", false) // nothing can be wrong with that
+		has = holds.CompatibilityLevel
 	}
 	switch {
 	case want != "" && !strings.EqualFold(want, has):
@@ -187,7 +191,11 @@ func (m *maker) compatibility(subject, want string) {
 		m.step(Step{Action: "compatibility", Subject: subject, Before: has, After: change.CompatibilityLevel, command: state.SetConfig{Subject: subject, Change: change}})
 	case want != "" || has == nothing || subject == "":
 	case m.prune:
-		m.step(Step{Action: "compatibility", Subject: subject, Before: has, After: nothing, command: state.DeleteConfig{Subject: subject}})
+		var unset state.Command = state.DeleteConfig{Subject: subject}
+		if own.CompatibilityLevel = ""; string(wire.AppendSchemasSetting(nil, own)) != "{}" { // what a directory can not say stays, such as an alias
+			unset = state.SetConfig{Subject: subject, Clear: []string{"compatibilityLevel"}}
+		}
+		m.step(Step{Action: "compatibility", Subject: subject, Before: has, After: nothing, command: unset})
 	default:
 		m.drift(subject, "compatibility %s is set", has)
 	}
@@ -227,6 +235,7 @@ func (m *maker) rest(subjects []Subject) {
 		left = slices.DeleteFunc(left, func(name string) bool {
 			step := m.deletion(name)
 			_, _, err := m.try(step.command)
+			m.pause()
 			if err == nil {
 				m.add(step)
 				again = true

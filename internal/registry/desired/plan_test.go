@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -143,6 +144,18 @@ func planned(t *testing.T, dir fs.FS, have []byte, prune bool) string {
 	return b.String()
 }
 
+// Who shares the state has it between any two subjects, those that go among them.
+func TestOnPauses(t *testing.T) {
+	st := stateOf(t, []byte(`{"subject":"a","version":1,"id":1,"schema":"\"int\""}
+{"subject":"b","version":1,"id":1,"schema":"\"int\""}
+`))
+	pauses := 0
+	p := On(st.Overlay(), Directory{Subjects: []Subject{{Name: "c", Schema: `"int"`}}}, true, func() { pauses++ })
+	if len(p.Steps) != 3 || pauses != 3 {
+		t.Errorf("%d pauses: %+v", pauses, p.Steps)
+	}
+}
+
 func TestParseReference(t *testing.T) {
 	for text, want := range map[string]wire.SchemaReference{
 		"a=b":                  {Name: "a", Subject: "b", Version: -1},
@@ -206,6 +219,22 @@ func TestApply(t *testing.T) {
 	p.Refused, asked = 1, nil
 	if _, err := Apply(context.Background(), p, over); err == nil || len(asked) > 0 {
 		t.Errorf("%v, %v", err, asked)
+	}
+}
+
+// A level alone is unset by null: DELETE would take the other settings with it.
+func TestOverUnsets(t *testing.T) {
+	var asked string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		asked = r.Method + " " + r.URL.Path + " " + string(body)
+		fmt.Fprint(w, `{}`)
+	}))
+	defer server.Close()
+	defer http.DefaultClient.CloseIdleConnections()
+	err := Over(&remote.Client{URL: server.URL})(t.Context(), state.SetConfig{Subject: "s", Clear: []string{"compatibilityLevel"}})
+	if want := `PUT /config/s {"compatibility":null}`; err != nil || strings.TrimSpace(asked) != want {
+		t.Errorf("%s, want %s: %v", asked, want, err)
 	}
 }
 

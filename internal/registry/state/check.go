@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -106,21 +107,27 @@ func (s *State) against(subject string, wanted *content, parsed *parsed, v *vers
 // goes, and what is in the way. number is 0 for all that the subject's level
 // names, or one, or Latest. A subject without versions takes any schema.
 func (s *State) Compatible(c Register, number int) (messages []string, err error) {
-	found, holds, err := s.check(c, number)
+	found, holds, err := s.check(c, number, "")
 	return asMessages(found, holds), err
 }
 
 // Conflicts is Compatible for programs; level is the one that holds.
 func (s *State) Conflicts(c Register, number int) (found []Conflict, level string, err error) {
-	found, holds, err := s.check(c, number)
+	return s.ConflictsAt(c, number, "")
+}
+
+// ConflictsAt is Conflicts as if the subject had another level; "" is its own.
+func (s *State) ConflictsAt(c Register, number int, level string) (found []Conflict, judged string, err error) {
+	found, holds, err := s.check(c, number, level)
 	return found, holds.CompatibilityLevel, err
 }
 
-func (s *State) check(c Register, number int) (found []Conflict, holds wire.SchemasSetting, err error) {
+func (s *State) check(c Register, number int, level string) (found []Conflict, holds wire.SchemasSetting, err error) {
 	if c.Subject, err = validSubject(c.Subject); err != nil {
 		return nil, holds, err
 	}
 	holds = s.setting(c.Subject)
+	holds.CompatibilityLevel = cmp.Or(level, holds.CompatibilityLevel)
 	c.Normalize = c.Normalize || holds.Normalize != nil && *holds.Normalize
 	wanted, parsed, err := s.request(c, true)
 	if err != nil {

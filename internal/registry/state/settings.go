@@ -297,6 +297,18 @@ func (s *State) Config(subject string, defaultToGlobal bool) (wire.SchemasSettin
 	return c, nil
 }
 
+// OwnConfig returns what is set at a subject, a context or the registry itself; Config
+// names a level besides, where that has none.
+func (s *State) OwnConfig(subject string) (c wire.SchemasSetting, ok bool) {
+	subject, err := settingSubject(subject)
+	if own := s.configs.at(subject); err == nil && own != nil {
+		c = *own
+		c.Subject, c.Unknown = "", nil
+		return c, true
+	}
+	return c, false
+}
+
 // Mode returns the mode of a subject, as Config does.
 func (s *State) Mode(subject string, defaultToGlobal bool) (string, error) {
 	subject, err := settingSubject(subject)
