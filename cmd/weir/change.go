@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os/user"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/weirhq/weir/internal/actions"
@@ -79,6 +81,10 @@ const maxNotDone = 20
 
 // tell says what there is to say of a change that was made, or a part of it.
 func tell(s *streams, r *fleet.Result) {
+	if r.Left != nil && r.Left.Kind == fleet.TopicDelete {
+		gone := slices.DeleteFunc(slices.Clone(r.Plan.Change.Topics), func(t string) bool { return slices.Contains(r.Left.Topics, t) })
+		say(s.out, "deleted: %s\n", strings.Join(gone, ", "))
+	}
 	for i, n := range r.NotDone {
 		if i == maxNotDone {
 			fmt.Fprintf(s.out, "not done: %d more; -o json names them all\n", len(r.NotDone)-i)
@@ -101,7 +107,7 @@ func tell(s *streams, r *fleet.Result) {
 		fmt.Fprintf(s.out, "to undo %s, plan this by the API: %s\n", what, printable(string(b)))
 	}
 	if r.Warning != "" {
-		fmt.Fprintf(s.err, "weir: %s\n", r.Warning)
+		say(s.err, "weir: %s\n", r.Warning)
 	}
 }
 

@@ -106,6 +106,13 @@ func TestTellOfPart(t *testing.T) {
 	if got := out.String(); strings.Count(got, "\n") != maxNotDone+2 || !strings.HasSuffix(got, "not done: 82 more; -o json names them all\nto undo what was done, plan this by the API: {\"kind\":\"group-reset\",\"group\":\"a\\u0000\"}\n") {
 		t.Errorf("%s", got)
 	}
+	r = fleet.Result{Plan: fleet.Plan{Change: fleet.Change{Topics: []string{"orders", "users", "visits"}}}, NotDone: []fleet.NotDone{{On: "users", Error: "denied"}},
+		Left: &fleet.Change{Kind: fleet.TopicDelete, Topics: []string{"users"}}}
+	out.Reset()
+	tell(&streams{out: &out, err: &err}, &r)
+	if diff := cmp.Diff("deleted: orders, visits\nnot done: users: denied\n", out.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }
 
 func TestServerAt(t *testing.T) {

@@ -357,6 +357,17 @@ func shownCell(f records.Field) string {
 	return b.String() + printable(f.Text)
 }
 
+// say prints what a format makes of numbers and texts, the texts as printable shows
+// them.
+func say(out io.Writer, format string, args ...any) {
+	for i, a := range args {
+		if text, ok := a.(string); ok {
+			args[i] = printable(text)
+		}
+	}
+	fmt.Fprintf(out, format, args...)
+}
+
 // printable shows a text that others have chosen on one line, in one cell, without
 // what a terminal would obey.
 func printable(text string) string {

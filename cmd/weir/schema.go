@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/weirhq/weir/internal/registry/remote"
 )
@@ -68,12 +69,24 @@ func (c *onRegistry) better(err error) error {
 	case errors.As(err, &refused):
 		return fmt.Errorf("%w; weir up starts weir's registry, --registry names another, like http://127.0.0.1:8081", err)
 	case remote.Is(err, remote.NoSubject):
-		return fmt.Errorf("%w; weir schema list shows what there is", err)
+		return hinted{err, "weir schema list shows what there is"}
 	case remote.Is(err, remote.NoVersion):
-		return fmt.Errorf("%w; weir schema list shows the latest version of each subject", err)
+		return hinted{err, "weir schema list shows the latest version of each subject"}
 	}
 	return err
 }
+
+// hinted is a registry's error, which ends with a full stop, and what to do about it.
+type hinted struct {
+	error
+	hint string
+}
+
+// Error implements error.
+func (h hinted) Error() string { return strings.TrimSuffix(h.error.Error(), ".") + "; " + h.hint }
+
+// Unwrap returns the registry's error.
+func (h hinted) Unwrap() error { return h.error }
 
 // changesRegistry is what the commands share that change something.
 type changesRegistry struct {
@@ -103,7 +116,7 @@ type planned struct {
 func (c *changesRegistry) make(ctx context.Context, s *streams, do func(context.Context) error, words string, args ...any) error {
 	p := planned{Change: fmt.Sprintf(words, args...)}
 	if c.Output == "table" {
-		fmt.Fprintln(s.out, p.Change)
+		say(s.out, "%s\n", p.Change)
 	}
 	err := errNotYet
 	if c.Yes {

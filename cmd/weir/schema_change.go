@@ -84,7 +84,7 @@ func (c *schemaRegisterCmd) registered(s *streams, what string, v remote.Schema)
 	if c.Output == "json" {
 		return json.NewEncoder(s.out).Encode(v)
 	}
-	fmt.Fprintf(s.out, "%s: %s version %d, id %d\n", what, c.Subject, v.Version, v.ID)
+	say(s.out, "%s: %s version %d, id %d\n", what, c.Subject, v.Version, v.ID)
 	return nil
 }
 
@@ -217,10 +217,10 @@ func (c *schemaConfigCmd) Run(ctx context.Context, s *streams) error {
 		return json.NewEncoder(s.out).Encode(config)
 	}
 	if !set {
-		fmt.Fprintf(s.out, "nothing is set for %s; what holds above holds\n", where)
+		say(s.out, "nothing is set for %s; what holds above holds\n", where)
 	}
 	for _, name := range slices.Sorted(maps.Keys(config)) {
-		fmt.Fprintf(s.out, "%s=%s\n", name, strings.Trim(string(config[name]), `"`))
+		say(s.out, "%s=%s\n", name, strings.Trim(string(config[name]), `"`))
 	}
 	return nil
 }
@@ -267,6 +267,6 @@ func (c *schemaModeCmd) Run(ctx context.Context, s *streams) error {
 	if c.Output == "json" {
 		return json.NewEncoder(s.out).Encode(map[string]string{"mode": mode})
 	}
-	fmt.Fprintln(s.out, cmp.Or(mode, "nothing is set for "+where+"; what holds above holds"))
+	say(s.out, "%s\n", cmp.Or(mode, "nothing is set for "+where+"; what holds above holds"))
 	return nil
 }

@@ -19,7 +19,7 @@ import (
 
 // schemaFile is a schema in a file.
 type schemaFile struct {
-	Type      string   `enum:"avro,json,protobuf," default:"" help:"avro, json or protobuf. Default: what the file's ending says: .avsc, .json, .proto."`
+	Type      string   `placeholder:"TYPE" enum:"avro,json,protobuf," default:"" help:"avro, json or protobuf. Default: what the file's ending says: .avsc, .json, .proto."`
 	Reference []string `placeholder:"NAME=SUBJECT:VERSION" sep:"none" help:"A schema that the file refers to by a name. Repeat for more. Without a version, the latest."`
 	Normalize bool     `help:"Put in order first what has no meaning."`
 }
@@ -183,9 +183,9 @@ func (v verdict) print(s *streams, output string) error {
 			return err
 		}
 	} else if v.Compatible {
-		fmt.Fprintf(s.out, "%s: compatible (%s)\n", v.Subject, v.Level)
+		say(s.out, "%s: compatible (%s)\n", v.Subject, v.Level)
 	} else {
-		fmt.Fprintf(s.out, "%s: not compatible (%s)\n", v.Subject, v.Level)
+		say(s.out, "%s: not compatible (%s)\n", v.Subject, v.Level)
 		printDifferences(s.out, v.Differences)
 	}
 	if !v.Compatible {
@@ -202,11 +202,11 @@ func printDifferences(out io.Writer, list []registry.Difference) {
 			if d.Direction == "forward" {
 				reads, wrote = wrote, reads
 			}
-			fmt.Fprintf(out, "\n%s can not read what %s has written:\n", reads, wrote)
+			say(out, "\n%s can not read what %s has written:\n", reads, wrote)
 		}
-		fmt.Fprintf(out, "  %s\n    at %s (%s)\n", d.Message, cmp.Or(d.Path, "/"), d.Kind)
+		say(out, "  %s\n    at %s (%s)\n", d.Message, cmp.Or(d.Path, "/"), d.Kind)
 		if d.Example != "" {
-			fmt.Fprintf(out, "    a record that fails: %s\n", d.Example)
+			say(out, "    a record that fails: %s\n", d.Example)
 		}
 	}
 }
@@ -263,9 +263,9 @@ func (c *schemaDiffCmd) Run(ctx context.Context, s *streams) error {
 	if c.Output == "json" {
 		return json.NewEncoder(s.out).Encode(d)
 	}
-	fmt.Fprintf(s.out, "--- %s %s\n+++ %s %s\n", c.Subject, d.Old, c.Subject, d.New)
+	say(s.out, "--- %s %s\n+++ %s %s\n", c.Subject, d.Old, c.Subject, d.New)
 	for _, line := range d.Lines {
-		fmt.Fprintln(s.out, line)
+		say(s.out, "%s\n", strings.ReplaceAll(line, "\t", "    "))
 	}
 	if len(d.Differences) == 0 {
 		fmt.Fprintln(s.out, "\neach can read what the other has written")

@@ -167,19 +167,19 @@ func (d *directory) print(s *streams, p desired.Plan, output string, done bool) 
 		if step.Problem != "" {
 			after = "refused: " + step.Problem
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", step.Action, subject, step.File, step.Before, after)
+		say(t, "%s\t%s\t%s\t%s\t%s\n", step.Action, subject, step.File, step.Before, after)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	for _, step := range steps {
 		if len(step.Differences) > 0 {
-			fmt.Fprintf(s.out, "\n%s, %s:", step.Subject, step.File)
+			say(s.out, "\n%s, %s:", step.Subject, step.File)
 			printDifferences(s.out, step.Differences)
 		}
 	}
 	for _, d := range p.Drift {
-		fmt.Fprintf(s.out, "drift: %s: %s\n", d.Subject, d.What)
+		say(s.out, "drift: %s: %s\n", d.Subject, d.What)
 	}
 	fmt.Fprintf(s.out, "%d changes, %d subjects are as they should be, %d things that the directory does not say\n", len(steps), p.Unchanged, len(p.Drift))
 	return nil

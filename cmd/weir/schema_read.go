@@ -72,7 +72,7 @@ func (c *schemaListCmd) Run(ctx context.Context, s *streams) error {
 		if r.Latest == 0 {
 			latest = "deleted"
 		}
-		fmt.Fprintf(t, "%s\t%d\t%s\t%d\t%s\n", r.Subject, len(r.Versions), latest, r.ID, r.Type)
+		say(t, "%s\t%d\t%s\t%d\t%s\n", r.Subject, len(r.Versions), latest, r.ID, r.Type)
 	}
 	return t.Flush()
 }
@@ -219,26 +219,37 @@ func referencesFirst(list []remote.Schema) (order []remote.Schema) {
 type schemaHistoryCmd struct {
 	onRegistry `embed:""`
 	Subject    string `arg:"" optional:"" help:"Only its changes."`
-	Limit      int    `default:"50" help:"How many at most."`
+	Limit      int    `default:"50" help:"How many at most, up to 1000."`
+	Before     int64  `placeholder:"NEXT" help:"Only those older than this: the next of the JSON before, or the number that a table ended with."`
 }
 
 // Help implements kong.HelpProvider.
 func (schemaHistoryCmd) Help() string {
-	return `The newest first. Only weir's registry keeps it, and only of what was changed through it.
+	return `The newest first. Only weir's registry keeps it, and only of what was changed through it. In JSON, next is 0 where
+there are no older ones; else --before NEXT lists them. One look goes back so far only: a page may be short, or empty,
+and have a next.
 
 Examples:
   weir schema history
+  weir schema history --before 1200
   weir schema history orders-value -o json`
 }
 
 // Run runs the command.
 func (c *schemaHistoryCmd) Run(ctx context.Context, s *streams) error {
+	if c.Limit < 1 || c.Limit > 1000 {
+		return fmt.Errorf("--limit %d: write a number from 1 to 1000", c.Limit)
+	}
+	if c.Before < 0 {
+		return fmt.Errorf("--before %d: write what next said, a number from 1 on", c.Before)
+	}
 	client, err := c.client()
 	if err != nil {
 		return err
 	}
 	var raw []byte
-	if err := ask(ctx, client, &raw, "GET", "/api/v1/registry/history", map[string][]string{"subject": {c.Subject}, "limit": {strconv.Itoa(c.Limit)}}, nil); err != nil {
+	query := map[string][]string{"subject": {c.Subject}, "limit": {strconv.Itoa(c.Limit)}, "before": {strconv.FormatInt(c.Before, 10)}}
+	if err := ask(ctx, client, &raw, "GET", "/api/v1/registry/history", query, nil); err != nil {
 		return c.better(err)
 	}
 	if c.Output == "json" {

@@ -26,9 +26,15 @@ func printHistory(s *streams, raw []byte) error {
 	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "AT (UTC)\tWHAT\tSUBJECT\tVERSION\tID\tWHO\tFROM\tREASON")
 	for _, r := range answer.Rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.At.UTC().Format(time.DateTime), r.What, cmp.Or(r.Subject, "(the registry)"), number(r.Version), number(r.ID), r.Who, r.From, r.Reason)
+		say(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.At.UTC().Format(time.DateTime), r.What, cmp.Or(r.Subject, "(the registry)"), number(r.Version), number(r.ID), r.Who, r.From, r.Reason)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if answer.Next > 0 {
+		fmt.Fprintf(s.err, "weir: there may be more; --before %d goes on\n", answer.Next)
+	}
+	return nil
 }
 
 // number prints one that is not there as "-".
@@ -125,30 +131,33 @@ func (c *schemaTakeoverCmd) follow(ctx context.Context, s *streams) (stop func()
 }
 
 func printTakeover(s *streams, t registry.Takeover) {
-	fmt.Fprintf(s.out, "writer: %s\n", map[string]string{"weir": "weir", "other": "another registry", "": "nobody has been told to; weir where no other registry runs"}[t.Writer])
+	say(s.out, "writer: %s\n", map[string]string{"weir": "weir", "other": "another registry", "": "nobody has been told to; weir where no other registry runs"}[t.Writer])
 	for _, m := range t.Members {
-		fmt.Fprintf(s.out, "runs: %s, may write: %t\n", cmp.Or(m.URL, m.ID), m.Eligible)
+		say(s.out, "runs: %s, may write: %t\n", cmp.Or(m.URL, m.ID), m.Eligible)
 	}
-	if t.Peer == "" {
+	switch {
+	case t.Peer != "" && t.Compared == 0 && len(t.Refusals) > 0: // why not is said below
+		say(s.out, "not compared with %s\n", t.Peer)
+	case t.Peer == "":
 		fmt.Fprintln(s.out, "no other registry runs, so there is nothing to compare with; --peer names one")
-	} else {
-		fmt.Fprintf(s.out, "compared with %s: %d versions, %d differences\n", t.Peer, t.Compared, t.DifferenceCount)
+	default:
+		say(s.out, "compared with %s: %d versions, %d differences\n", t.Peer, t.Compared, t.DifferenceCount)
 	}
 	for _, d := range t.Differences {
-		fmt.Fprintf(s.out, "  %s\n", d)
+		say(s.out, "  %s\n", d)
 	}
 	fmt.Fprintf(s.out, "%d keys to repair, %d records to write for who reads uncommitted ones, %d records kept out\n", len(t.Repairs), t.Aborted, t.Dropped)
 	for _, r := range t.Repairs {
-		fmt.Fprintf(s.out, "  %s: %s\n", r.Key, r.Reason)
+		say(s.out, "  %s: %s\n", r.Key, r.Reason)
 	}
 	for _, w := range t.Warnings {
-		fmt.Fprintf(s.out, "  kept out: offset %d: %s\n", w.Offset, w.Reason)
+		say(s.out, "  kept out: offset %d: %s\n", w.Offset, w.Reason)
 	}
 	for _, r := range t.Refusals {
-		fmt.Fprintf(s.out, "in the way: %s\n", r)
+		say(s.out, "in the way: %s\n", r)
 	}
 	if t.Done {
-		fmt.Fprintf(s.out, "done: weir writes, by %s\n", t.Leader)
+		say(s.out, "done: weir writes, by %s\n", t.Leader)
 	}
 }
 
@@ -212,7 +221,7 @@ func (c *schemaVerifyCmd) Run(ctx context.Context, s *streams) error {
 			if f.Offset >= 0 {
 				at = fmt.Sprintf(" (offset %d)", f.Offset)
 			}
-			fmt.Fprintf(s.out, "%s: %s%s: %s\n", f.Kind, f.Where, at, f.What)
+			say(s.out, "%s: %s%s: %s\n", f.Kind, f.Where, at, f.What)
 		}
 		fmt.Fprintf(s.out, "%d records, %d of them aborted; %d subjects, %d versions, %d ids; %d findings\n",
 			report.Records, report.Aborted, report.Subjects, report.Versions, report.IDs, len(report.Findings))

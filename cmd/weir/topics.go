@@ -206,7 +206,7 @@ type topicsCreateCmd struct {
 	target      `embed:""`
 	Topic       string            `arg:"" help:"Name of the topic."`
 	Partitions  int32             `default:"4" help:"How many partitions."`
-	Replication int16             `help:"How many replicas. Default: 3, or as many as there are brokers."`
+	Replication int16             `placeholder:"N" help:"How many replicas. Default: 3, or as many as there are brokers."`
 	Set         map[string]string `placeholder:"NAME=VALUE" mapsep:"none" help:"A setting of the topic, such as retention.ms=-1. Repeat for more."`
 	Reason      string            `placeholder:"TEXT" help:"Why, for the actions log."`
 	Output      string            `short:"o" enum:"table,json" default:"table" help:"table or json."`

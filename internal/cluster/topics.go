@@ -74,7 +74,7 @@ const maxReplication = 3
 // partition has a leader. created says whether this call made it. A topic that
 // exists otherwise than wanted is an error that names the difference.
 func (c *Cluster) EnsureTopic(ctx context.Context, want Topic) (info TopicInfo, created bool, err error) {
-	if err := checkName(want.Name); err != nil {
+	if err := CheckName(want.Name); err != nil {
 		return TopicInfo{}, false, fmt.Errorf("creating topic %q on cluster %s: %w", want.Name, c.Name, err)
 	}
 	configs := make(map[string]*string, len(want.Configs))
@@ -99,9 +99,9 @@ func (c *Cluster) EnsureTopic(ctx context.Context, want Topic) (info TopicInfo, 
 	return info, created, err
 }
 
-// checkName refuses the names that Apache Kafka refuses, also where another engine
+// CheckName refuses names of topics that Apache Kafka refuses, also where another engine
 // would take them: org.apache.kafka.common.internals.Topic.
-func checkName(name string) error {
+func CheckName(name string) error {
 	strange := func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r))
 	}
@@ -221,19 +221,53 @@ func (c *Cluster) MaxMessageBytes(ctx context.Context, topic string) (int32, err
 	return int32(n), nil
 }
 
+// NotDeleted is a topic that DeleteTopics has not deleted.
+type NotDeleted struct {
+	Topic string
+	Err   error
+	Maybe bool // it may go all the same
+}
+
+// DeleteError is the error of topics that were deleted in part or not at all. What it
+// does not name is gone.
+type DeleteError struct {
+	Cluster string
+	Asked   int
+	Left    []NotDeleted // at least one
+}
+
+// Error implements error. It names the first, however many there are.
+func (e *DeleteError) Error() string {
+	first := e.Left[0]
+	if e.Asked == 1 {
+		return fmt.Sprintf("deleting topic %s on cluster %s: %v", first.Topic, e.Cluster, first.Err)
+	}
+	return fmt.Sprintf("deleting topics on cluster %s: %d of %d are not gone, the first, %s: %v", e.Cluster, len(e.Left), e.Asked, first.Topic, first.Err)
+}
+
+// Unwrap returns the causes.
+func (e *DeleteError) Unwrap() (causes []error) {
+	for _, n := range e.Left {
+		causes = append(causes, n.Err)
+	}
+	return causes
+}
+
 // DeleteTopics deletes topics and waits until they are gone: brokers learn of it
-// after the controller has answered. Those that are gone already are no error.
+// after the controller has answered. Those that are gone already are no error. Each
+// topic is deleted by itself, so it may succeed in part: then its error is a
+// *DeleteError.
 func (c *Cluster) DeleteTopics(ctx context.Context, names ...string) error {
 	replies, err := c.admin.DeleteTopics(ctx, names...)
 	if err != nil {
 		return fmt.Errorf("deleting topics %s on cluster %s: %w", strings.Join(names, ", "), c.Name, err)
 	}
-	for _, r := range replies.Sorted() {
-		if r.Err != nil && !errors.Is(r.Err, kerr.UnknownTopicOrPartition) {
-			return fmt.Errorf("deleting topic %s on cluster %s: %w", r.Topic, c.Name, r.Err)
-		}
-	}
+	failed := &DeleteError{Cluster: c.Name, Asked: len(names)}
 	for _, name := range names {
+		if err := replies[name].Err; err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+			failed.Left = append(failed.Left, NotDeleted{name, err, !refused(err)})
+			continue
+		}
 		err := retry(ctx, func() error {
 			_, err := c.Topic(ctx, name)
 			if err == nil {
@@ -242,8 +276,11 @@ func (c *Cluster) DeleteTopics(ctx context.Context, names ...string) error {
 			return err
 		}, errStillThere)
 		if !errors.Is(err, ErrNoTopic) {
-			return fmt.Errorf("waiting until topic %s is gone from cluster %s: %w", name, c.Name, err)
+			failed.Left = append(failed.Left, NotDeleted{name, fmt.Errorf("waiting until it is gone: %w", err), true})
 		}
+	}
+	if len(failed.Left) > 0 {
+		return failed
 	}
 	return nil
 }

@@ -83,7 +83,7 @@ func planPath(cluster string) string { return apiPath("clusters", cluster, "plan
 
 // planning asks what a change would do. It changes nothing.
 func planning(cluster string, change any) question {
-	return question{"plan", planPath(cluster), func(ctx context.Context, api api) (any, error) {
+	return question{"plan", "", func(ctx context.Context, api api) (any, error) {
 		return api.plan(ctx, cluster, change)
 	}}
 }

@@ -55,7 +55,7 @@ func pages() []*page {
 }
 
 // question is one to the API; each is asked in parallel with the others and has a
-// deadline of its own.
+// deadline of its own. path is where its answer can be looked at; "": only a POST has it.
 type question struct {
 	name, path string
 	ask        func(context.Context, api) (any, error)
@@ -201,7 +201,7 @@ func (d answers) problems() (out []string) {
 // the templates escape what they are given.
 const ageSlot = "<!--age-->"
 
-// ageLine says how old a panel is and where its numbers can be had. It is the
+// ageLine says how old a panel is and where, if anywhere, its numbers can be had. It is the
 // only part of a panel that changes all the time, so it is sent by itself.
 func ageLine(id string, at, asOf time.Time, path string) string {
 	class, words := "age", ""
@@ -211,8 +211,10 @@ func ageLine(id string, at, asOf time.Time, path string) string {
 			class, words = "age old", "<strong>old:</strong> "+words+", "+ago(d)+" before this page"
 		}
 	}
-	return `<p class="` + class + `" id="` + id + `-age">` + words +
-		` <a class="api" href="` + html.EscapeString(path) + `" title="These numbers as JSON">API<span class="hidden"> of this panel</span></a></p>`
+	if path != "" {
+		words += ` <a class="api" href="` + html.EscapeString(path) + `" title="These numbers as JSON">API<span class="hidden"> of this panel</span></a>`
+	}
+	return `<p class="` + class + `" id="` + id + `-age">` + words + `</p>`
 }
 
 // Aged says that the frame's template has a place for an age.

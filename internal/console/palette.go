@@ -46,8 +46,8 @@ type found struct {
 func (f found) orKeep(content) content { return f }
 func (f found) missing() bool          { return false }
 
-// find looks for q in the names of pages, clusters, brokers, topics and groups;
-// those of cluster come first.
+// find looks for q in the names of pages, clusters, brokers, topics, groups and
+// subjects; those of cluster come first.
 func find(ctx context.Context, api api, q, cluster string) found {
 	var f found
 	var clusters clusterList
@@ -78,7 +78,9 @@ func find(ctx context.Context, api api, q, cluster string) found {
 		cs = cs[:maxSearched]
 	}
 	perCluster := make([]found, len(cs))
+	var subjects found
 	var wg sync.WaitGroup
+	wg.Go(func() { subjects = findSubjects(ctx, api, q) })
 	limit := make(chan struct{}, 8)
 	for i, c := range cs {
 		wg.Go(func() {
@@ -88,7 +90,7 @@ func find(ctx context.Context, api api, q, cluster string) found {
 		})
 	}
 	wg.Wait()
-	for _, p := range perCluster {
+	for _, p := range append(perCluster, subjects) {
 		f.Hits, f.Notes = append(f.Hits, p.Hits...), append(f.Notes, p.Notes...)
 	}
 	return f.cut()
@@ -125,6 +127,23 @@ func findIn(ctx context.Context, api api, q, c string) (f found) {
 		id := fmt.Sprint(b.ID)
 		if q == id || has(b.Address, q) {
 			f.Hits = append(f.Hits, hit{uiPath("c", c, "brokers", id), "Broker " + id, b.Address, "broker", short(c, 40)})
+		}
+	}
+	return f
+}
+
+// findSubjects asks for all subjects: Confluent's routes have no search for one.
+func findSubjects(ctx context.Context, api api, q string) (f found) {
+	var subjects []string
+	if err := api.get(ctx, subjectsPath(), &subjects); err != nil {
+		if !notFound(err) { // there is a registry
+			f.Notes = []string{"Schemas: " + short(err.Error(), 120)}
+		}
+		return f
+	}
+	for _, s := range subjects {
+		if has(s, q) && len(f.Hits) < maxHits {
+			f.Hits = append(f.Hits, hit{subjectPath(s), short(s, 60), s, "subject", ""})
 		}
 	}
 	return f

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"html"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -424,5 +425,62 @@ func TestGoes(t *testing.T) {
 		if !cmp.Equal(got, tt.want) || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("%+v of live %v: %v, %v", tt.change, tt.live, got, err)
 		}
+	}
+}
+
+// What a page calls its API can be had by a GET.
+func TestTwinsAnswer(t *testing.T) {
+	f := deskAPI(2, fakeDesk{})
+	srv, _ := newConsole(t, f, Config{})
+	pages := registryPages("orders-value")
+	pages["topic-create"], pages["reset"] = "/ui/c/local/create-topic?name=orders", "/ui/c/local/groups/billing-0003/reset?to=end"
+	twin := regexp.MustCompile(`<a (?:class="api" )?href="([^"]*)" title="(?:These numbers|What this page is made from), as JSON"|<a class="api" href="([^"]*)"`)
+	seen := 0
+	for name, at := range pages {
+		_, body := fetch(t, srv.URL+at)
+		for _, m := range twin.FindAllStringSubmatch(body, -1) {
+			path := html.UnescapeString(m[1] + m[2])
+			w := httptest.NewRecorder()
+			f.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+			if seen++; w.Code == http.StatusMethodNotAllowed {
+				t.Errorf("%s: GET %s: %d", name, path, w.Code)
+			}
+		}
+	}
+	if seen < len(pages) {
+		t.Errorf("%d links on %d pages", seen, len(pages))
+	}
+}
+
+// A level is no mode: an address that mixes them plans nothing.
+func TestSettingsOfTheOther(t *testing.T) {
+	srv, _ := newConsole(t, deskAPI(2, fakeDesk{}), Config{})
+	for query, want := range map[string]bool{"set=compatibility&to=IMPORT": false, "set=mode&to=FULL": false, "to=unset": false, "set=mode&to=READONLY": true, "set=compatibility&to=unset": true} {
+		if _, body := fetch(t, srv.URL+"/ui/registry/subjects/orders-value/settings?"+query); strings.Contains(body, `id="plan"`) != want {
+			t.Errorf("%s: a plan: %v", query, !want)
+		}
+	}
+}
+
+// The search of all pages finds subjects too.
+func TestFindSubject(t *testing.T) {
+	srv, _ := newConsole(t, deskAPI(2, fakeDesk{}), Config{})
+	if _, body := fetch(t, srv.URL+"/ui/palette?q=ORDERS-V"); !strings.Contains(body, `href="/ui/registry/subjects/orders-value"`) {
+		t.Errorf("not found: %s", body)
+	}
+	f := deskAPI(2, fakeDesk{})
+	f.broken["/subjects"] = func(w http.ResponseWriter, r *http.Request) { fail(w, 503, "x", "not now", "") }
+	srv, _ = newConsole(t, f, Config{})
+	if _, body := fetch(t, srv.URL+"/ui/palette?q=orders-v"); !strings.Contains(body, "Schemas: not now") {
+		t.Errorf("not said: %s", body)
+	}
+}
+
+// A registry that could not be asked has neither differences nor none.
+func TestNotCompared(t *testing.T) {
+	var v confirmView
+	v.takeover(takeoverInfo{Peer: "http://old:8081", Refusals: []string{"the registry at http://old:8081 can not be compared with: refused"}})
+	if v.Facts[2].Text != "not compared" || v.Button != "" || strings.Contains(strings.Join(v.Lines, " "), "Compared with") {
+		t.Errorf("%+v", v)
 	}
 }

@@ -40,7 +40,7 @@ func actionsParts(a address, d answers, asOf time.Time) []part {
 		}
 		change := named(visible(string(x.Change)), 60, "")
 		v.Grid.Rows = append(v.Grid.Rows, []cell{{Text: second(x.At.Time)}, state, named(x.Actor, 40, ""), named(x.Via, 12, ""), named(x.System, 24, ""), named(x.Kind, 24, ""), named(x.Target, 60, targetPath(x)),
-			named(x.Cluster, 30, uiPath("c", x.Cluster)), named(x.Reason, 120, ""), change})
+			named(x.Cluster, 30, clusterLink(x.Cluster)), named(x.Reason, 120, ""), change})
 	}
 	if a.get("cursor") != "" {
 		v.Pager.First = a.with("cursor", "").String()
@@ -82,11 +82,14 @@ func orOther(value string, pairs ...string) []choice {
 
 // targetPath leads to what an action was about, if that may still be there.
 func targetPath(x actionInfo) string {
-	switch x.Kind {
-	case "group-reset":
+	at := clusterLink(x.Cluster)
+	switch {
+	case x.Kind == "group-reset" && at != "":
 		return uiPath("c", x.Cluster, "groups", x.Target)
-	case "topic-create", "topic-config", "topic-alter":
+	case slices.Contains([]string{"topic-create", "topic-config", "topic-alter"}, x.Kind) && at != "":
 		return uiPath("c", x.Cluster, "topics", x.Target)
+	case x.Kind == "schema-register":
+		return subjectPath(x.Target)
 	}
 	return ""
 }

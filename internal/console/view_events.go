@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -114,8 +115,11 @@ func eventGrid(es []eventInfo) grid {
 	return g
 }
 
+// addresses are what a command's --bootstrap names instead of a cluster of weir's.
+var addresses = regexp.MustCompile(`:[0-9]+$`)
+
 func clusterLink(name string) string {
-	if name == "" {
+	if name == "" || addresses.MatchString(name) {
 		return ""
 	}
 	return uiPath("c", name)

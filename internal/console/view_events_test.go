@@ -93,3 +93,15 @@ func TestStripStandsStill(t *testing.T) {
 		t.Error("there is a strip though nobody tells events")
 	}
 }
+
+// What was done by --bootstrap names no cluster that has a page.
+func TestNoPageOfAddresses(t *testing.T) {
+	for cluster, want := range map[string]string{"east": "/ui/c/east/topics/orders", "": "", "k1:9092,k2:9092": "", "[::1]:9092": ""} {
+		if got := targetPath(actionInfo{Kind: "topic-alter", Cluster: cluster, Target: "orders"}); got != want {
+			t.Errorf("%q: %s", cluster, got)
+		}
+	}
+	if got := targetPath(actionInfo{Kind: "schema-register", Cluster: "k1:9092", Target: "orders-value"}); got != "/ui/registry/subjects/orders-value" {
+		t.Error(got)
+	}
+}

@@ -25,7 +25,7 @@ func planner(route, name, verb string, params []param, form string, change func(
 	}, func(a address) []question {
 		wanted, err := change(a)
 		if wanted == nil {
-			return []question{answered("plan", planPath(a.vars["cluster"]), planInfo{}, err)}
+			return []question{answered("plan", "", planInfo{}, err)}
 		}
 		return []question{planning(a.vars["cluster"], wanted)}
 	}, func(a address, d answers, asOf time.Time) []part {
@@ -122,10 +122,10 @@ func planPage() *page {
 	p := planner(planRoute, "cluster", "Plan on", []param{longText("change")}, "", func(a address) (*changeInfo, error) { return nil, nil })
 	ask := func(a address) []question {
 		if a.get("change") == "" {
-			return []question{answered("plan", planPath(a.vars["cluster"]), planInfo{}, fmt.Errorf("no change is given; groups and topics lead to theirs"))}
+			return []question{answered("plan", "", planInfo{}, fmt.Errorf("no change is given; groups and topics lead to theirs"))}
 		}
 		if !json.Valid([]byte(a.get("change"))) {
-			return []question{answered("plan", planPath(a.vars["cluster"]), planInfo{}, fmt.Errorf("the change is no JSON"))}
+			return []question{answered("plan", "", planInfo{}, fmt.Errorf("the change is no JSON"))}
 		}
 		return []question{planning(a.vars["cluster"], json.RawMessage(a.get("change")))}
 	}
@@ -289,7 +289,7 @@ func planPart(a address, p planInfo, n planNotes) part {
 	if len(p.API) > maxCall {
 		v.API = visible(strings.ToValidUTF8(p.API[:maxCall], "")) + fmt.Sprintf("… (%d bytes; the answer of %s has them all)", len(p.API), planPath(a.vars["cluster"]))
 	}
-	v.age = ageLine("plan", n.at, n.at, planPath(a.vars["cluster"]))
+	v.age = ageLine("plan", n.at, n.at, "")
 	v.Button = "Do it: " + v.Kind + " " + short(p.Target, 40)
 	v.Facts = []fact{{"Steps", num(int64(len(p.Steps)))}}
 	if p.Kind == "group-reset" {

@@ -21,8 +21,11 @@ func schemaDeletePage() *page {
 			fmt.Sscan(a.get("version"), &c.Version) // digits
 			return []question{planningSchema(c), askingUsage(c.Subject, usageTimes)}
 		}, func(a address, d answers, asOf time.Time) []part {
+			if d.missing() {
+				return []part{nothing("There is no such subject", of[schemaPlan](d, "plan").Err)}
+			}
 			t := titleView{frame: frame{Title: title(a)}, Full: a.vars["subject"], Lines: []string{"Deleted softly, a schema is not listed any more and is still found by its id, so records can be read. Deleted for good, records with its id can not be read any more."}}
-			t.Links = []linkView{{a.with("permanent", "1").String(), "Delete it for good instead"}}
+			t.Links = []linkView{{subjectPath(a.vars["subject"], "version", a.get("version")), "Look at it"}, {a.with("permanent", "1").String(), "Delete it for good instead"}}
 			if a.get("permanent") != "" {
 				t.Links = []linkView{{a.with("permanent", "").String(), "Delete it softly instead"}}
 			}

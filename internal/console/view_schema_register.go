@@ -224,7 +224,7 @@ func preflightQuestions(g registration, body map[string]any) []question {
 		checked[name] = v
 	}
 	return []question{
-		{"check", checkPath, func(ctx context.Context, api api) (any, error) {
+		{"check", "", func(ctx context.Context, api api) (any, error) {
 			var c schemaCheck
 			err := api.patient(planTimes).call(ctx, http.MethodPost, checkPath, nil, checked, &c)
 			if e := (*apiError)(nil); errors.As(err, &e) && e.Status == http.StatusUnprocessableEntity {
@@ -354,7 +354,7 @@ func registerParts(g registration, p preflight, refusal string) []part {
 	parts := []part{registerTitle(g)}
 	if p.Wrong == "" {
 		v := preflightView{frame: frame{ID: "preflight", Title: "What would happen"}, Refusal: refusal, Ready: p.ready(), Reason: g.Reason}
-		v.age = ageLine("preflight", p.At, p.At, checkPath)
+		v.age = ageLine("preflight", p.At, p.At, "")
 		v.tell(g, p)
 		parts = append(parts, part{id: "preflight", template: "schema-preflight", view: v, age: v.age})
 		if p.Latest != nil && p.There == nil && p.Trouble == "" {
@@ -401,7 +401,7 @@ func (v *preflightView) tell(g registration, p preflight) {
 const maxDifferences = 100
 
 func (v *preflightView) differences(list []schemaDifference) {
-	v.Grid.Cols = []column{plainCol("Version"), plainCol("Where"), plainCol("What"), {Label: "Why", Wide: true}}
+	v.Grid.Cols = []column{plainCol("Version"), plainCol("Where"), {Label: "What", Wide: true}, {Label: "Why", Wide: true}}
 	for _, d := range list[:min(len(list), maxDifferences)] {
 		way := map[string]string{"backward": "the new schema can not read what it wrote", "forward": "it can not read what the new schema writes"}[d.Direction]
 		v.Grid.Rows = append(v.Grid.Rows, []cell{{Text: fmt.Sprint(d.Version), Note: way}, named(d.Path, 80, ""), named(d.Kind, 60, ""), named(d.Message, 300, "")})

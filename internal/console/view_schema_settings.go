@@ -56,14 +56,15 @@ func schemaSettings(route string, title func(a address) string) *page {
 		if s != "" {
 			asks = []question{settingOf("compatibility", "config", "compatibilityLevel", s), settingOf("mode", "mode", "mode", s)}
 		}
-		if to := a.get("to"); a.get("set") != "" && to != "" {
+		names := map[string][]string{changeLevel: levelNames, changeMode: modeNames}[a.get("set")]
+		if to := a.get("to"); slices.Contains(names, to) || to == unset && names != nil {
 			asks = append(asks, planningSchema(schemaChange{Kind: a.get("set"), Subject: s, To: strings.TrimPrefix(to, unset), Force: a.get("force") != ""}))
 		}
 		return asks
 	}, func(a address, d answers, asOf time.Time) []part {
 		s := a.vars["subject"]
 		t := titleView{frame: frame{Title: title(a)}, Full: s, Lines: []string{"Nothing is changed by these forms: they show first what would be done."}}
-		v := settingsForms{Action: a.bare().String(), Levels: settingChoices(a, changeLevel, levelNames), Modes: settingChoices(a, changeMode, modeNames)}
+		v := settingsForms{Action: a.bare().String(), Levels: settingChoices(a, changeLevel, of[setting](d, "compatibility"), levelNames), Modes: settingChoices(a, changeMode, of[setting](d, "mode"), modeNames)}
 		v.Level, v.LevelMeans = settingLine(d, "compatibility", s, levelMeaning)
 		v.Mode, v.ModeMeans = settingLine(d, "mode", s, modeMeaning)
 		return append([]part{t.part(), {id: "wanted", template: "schema-settings", view: v}}, schemaPlanParts(a, d)...)
@@ -76,10 +77,11 @@ type settingsForms struct {
 	Levels, Modes                      []choice
 }
 
-// settingChoices are the choices of one of the two forms.
-func settingChoices(a address, set string, names []string) (out []choice) {
-	to := ""
-	if a.get("set") == set {
+// settingChoices are the choices of one of the two forms: first what is asked for, or
+// else what holds now.
+func settingChoices(a address, set string, now panel[setting], names []string) (out []choice) {
+	to := now.Data.Value
+	if a.get("set") == set && a.get("to") != "" {
 		to = a.get("to")
 	}
 	for _, n := range names {

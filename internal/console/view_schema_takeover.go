@@ -49,6 +49,19 @@ func (t takeoverInfo) needless() bool {
 // settled says that only the differences are in the way, which one may accept.
 func (t takeoverInfo) settled() bool { return len(t.Refusals) == 1 && t.DifferenceCount > 0 }
 
+// compared says that the other registry has answered. One that has not is named in the
+// refusals.
+func (t takeoverInfo) compared() bool {
+	return t.Peer != "" && (t.Compared > 0 || len(t.Refusals) == 0)
+}
+
+func (t takeoverInfo) differences() cell {
+	if t.compared() {
+		return should(t.DifferenceCount, "bad")
+	}
+	return cell{Text: "not compared", Mark: "zero"}
+}
+
 // handbackInfo is the answer of POST handback.
 type handbackInfo struct {
 	Writer  string `json:"writer"`
@@ -66,7 +79,7 @@ func askingTakeover(peer string) []question {
 	if peer != "" {
 		body["peer"] = peer
 	}
-	return []question{{"takeover", takeoverPath, func(ctx context.Context, api api) (any, error) {
+	return []question{{"takeover", "", func(ctx context.Context, api api) (any, error) {
 		var t takeoverInfo
 		err := api.patient(comparingTimes).call(ctx, http.MethodPost, takeoverPath, nil, body, &t)
 		return t, err
@@ -74,7 +87,7 @@ func askingTakeover(peer string) []question {
 }
 
 func handback() question {
-	return question{"handback", handbackPath, func(ctx context.Context, api api) (any, error) {
+	return question{"handback", "", func(ctx context.Context, api api) (any, error) {
 		var h handbackInfo
 		err := api.call(ctx, http.MethodPost, handbackPath, nil, map[string]any{}, &h)
 		return h, err
@@ -117,7 +130,7 @@ func takeoverParts(d answers, asOf time.Time, v confirmView) []part {
 		"1. Compare, here. 2. Stop the other registry, or set its leader.eligibility (Karapace: master_eligibility) to false. 3. Confirm."}}
 	f, p := framed[takeoverInfo](d, "takeover", "What there is", asOf)
 	f.ID = "plan"
-	f.age = ageLine("plan", p.At, asOf, takeoverPath)
+	f.age = ageLine("plan", p.At, asOf, "")
 	v.frame = f
 	v.Links = []linkView{{"/ui/registry/handback", "Hand it back instead"}}
 	form := part{id: "wanted", template: "takeover-form", view: struct{ Action, Peer string }{"/ui/registry/takeover", v.Peer}}
@@ -136,11 +149,11 @@ func takeoverParts(d answers, asOf time.Time, v confirmView) []part {
 
 func (v *confirmView) takeover(t takeoverInfo) {
 	v.Problems = t.Refusals
-	v.Facts = []fact{{"Writes now", cell{Text: writerWords(t.Writer)}}, {"Other registries", num(int64(len(t.Members)))}, {"Differences", should(t.DifferenceCount, "bad")}, {"Keys to repair", num(int64(len(t.Repairs)))}, {"Records kept out", should(t.Dropped, "warn")}}
+	v.Facts = []fact{{"Writes now", cell{Text: writerWords(t.Writer)}}, {"Other registries", num(int64(len(t.Members)))}, {"Differences", t.differences()}, {"Keys to repair", num(int64(len(t.Repairs)))}, {"Records kept out", should(t.Dropped, "warn")}}
 	switch {
-	case t.Peer != "":
+	case t.Peer != "" && t.compared():
 		v.Lines = append(v.Lines, fmt.Sprintf("Compared with the registry at %s: it has %s.", plain(short(t.Peer, 120)), plural(t.Compared, "version")))
-	case len(t.Members) == 0:
+	case t.Peer == "" && len(t.Members) == 0:
 		v.Lines = append(v.Lines, "No other registry runs on this topic, so there is nothing to compare with, unless you name one.")
 	}
 	if t.needless() {
@@ -193,7 +206,7 @@ func handbackParts(d answers, asOf time.Time, v confirmView) []part {
 		"Ends the writing of all weir processes of this registry, behind what registries that read uncommitted records need to see the same. Then start the other registry: weir goes on to serve reads, and forwards changes to it."}}
 	f, p := framed[handbackInfo](d, "handback", "What there is", asOf)
 	f.ID = "plan"
-	f.age = ageLine("plan", p.At, asOf, handbackPath)
+	f.age = ageLine("plan", p.At, asOf, "")
 	v.frame = f
 	v.Links = []linkView{{"/ui/registry/takeover", "Take it over instead"}}
 	if p.Err == "" {
@@ -253,7 +266,9 @@ func (c *Console) handBack(w http.ResponseWriter, r *http.Request) {
 	h := of[handbackInfo](d, "handback")
 	v := confirmView{Reason: r.PostFormValue("reason")}
 	if h.Err != "" || hashOf(h.Data) != r.PostFormValue("plan_hash") {
-		v.Refusal = "Nothing was changed: what there is has changed since it was shown. Look at it once more."
+		if v.Refusal = "Nothing was changed: what there is has changed since it was shown. Look at it once more."; h.Err != "" {
+			v.Refusal = "Nothing was changed."
+		}
 		c.show(w, r, http.StatusConflict, a, handbackParts(d, now, v))
 		return
 	}

@@ -148,9 +148,7 @@ func applicationsPart(u schemaUsage) part {
 	const most = 500
 	n := len(v.Grid.Rows)
 	v.Grid.Rows = v.Grid.Rows[:min(n, most)]
-	if v.Sum = plural(int64(n), "application"); n > most {
-		v.Sum = fmt.Sprintf("the first %d of %s", most, v.Sum)
-	}
+	v.Sum = firstOf(n, most, "application")
 	if n == 0 {
 		v.Empty = "No group or producer of these topics is known."
 	}
@@ -174,8 +172,8 @@ func versionsSeenPart(u schemaUsage) part {
 		if w.Deleted {
 			version.Href, state = "", cell{Text: "deleted softly", Mark: "warn"}
 		}
-		v.Grid.Rows = append(v.Grid.Rows, []cell{version, {Text: fmt.Sprint(w.ID)}, state, num(seen[w.ID])})
+		v.Grid.Rows = append(v.Grid.Rows, []cell{version, {Text: fmt.Sprint(w.ID)}, state, {Text: number(seen[w.ID])}}) // a 0 is what one looks for
 	}
-	v.Sum = plural(int64(len(newest)), "version")
+	v.Sum = strings.Replace(firstOf(len(newest), maxVersions, "version"), "first", "newest", 1)
 	return v.part()
 }

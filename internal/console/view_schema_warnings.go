@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -72,9 +71,24 @@ func registryHead(d answers, asOf time.Time) part {
 	}
 	t.Facts = []fact{{"Writes", leader}, {"Subjects", num(s.Subjects)}, {"Schema ids", num(s.Schemas)}, {"Served up to offset", num(s.Offset)}, {"Kept out", should(s.Dropped, "warn")}, {"Records left alone", num(s.Foreign)}}
 	for _, context := range slices.Sorted(maps.Keys(s.HighIDs))[:min(len(s.HighIDs), 5)] {
-		t.Facts = append(t.Facts, fact{"Highest id of " + plain(short(cmp.Or(context, "."), 30)), num(s.HighIDs[context])})
+		label := "Highest schema id"
+		if context != "" && context != "." { // not the default one
+			label += " of " + plain(short(context, 30))
+		}
+		t.Facts = append(t.Facts, fact{label, num(s.HighIDs[context])})
 	}
 	return t.part()
+}
+
+// maxWarnings is how many of each kind are drawn; the API has them all.
+const maxWarnings = 200
+
+// firstOf says how many things there are, and if not all are drawn, how many are.
+func firstOf(n, most int, thing string) string {
+	if n > most {
+		return fmt.Sprintf("the first %d of %s", most, plural(int64(n), thing))
+	}
+	return plural(int64(n), thing)
 }
 
 func warningParts(d answers, asOf time.Time) []part {
@@ -85,14 +99,17 @@ func warningParts(d answers, asOf time.Time) []part {
 		records.Grid.Rows = append(records.Grid.Rows, []cell{{Text: fmt.Sprint(r.Offset)}, named(r.Reason, 300, "")})
 	}
 	opaque := panelView{frame: frame{ID: "opaque", Title: "Schemas that can not be parsed"}, Grid: grid{Cols: []column{plainCol("Subject"), numCol("Version"), {Label: "Why", Wide: true}}}}
-	for _, o := range w.Opaque[:min(len(w.Opaque), 500)] {
+	for _, o := range w.Opaque[:min(len(w.Opaque), maxWarnings)] {
 		opaque.Grid.Rows = append(opaque.Grid.Rows, []cell{named(o.Subject, 80, subjectPath(o.Subject, "version", fmt.Sprint(o.Version))), num(o.Version), named(o.Reason, 300, "")})
 	}
 	parts := []part{}
 	if p.At.IsZero() {
 		return append(parts, records.part())
 	}
-	records.Sum, opaque.Sum = plural(int64(len(w.Records)), "record"), plural(int64(len(w.Opaque)), "version")
+	records.Sum, opaque.Sum = plural(int64(len(w.Records)), "record"), firstOf(len(w.Opaque), maxWarnings, "version")
+	if dropped := of[registryStatus](d, "status").Data.Dropped; dropped > int64(len(w.Records)) {
+		records.Sum = fmt.Sprintf("the first %d of %s", len(w.Records), plural(dropped, "record"))
+	}
 	if len(w.Records) == 0 {
 		records.Empty = "All records of the topic are understood."
 	}
@@ -101,9 +118,9 @@ func warningParts(d answers, asOf time.Time) []part {
 	}
 	parts = append(parts, records.part(), opaque.part())
 	if len(w.Importing) > 0 {
-		importing := panelView{frame: frame{ID: "importing", Title: "Subjects in mode IMPORT", Sum: plural(int64(len(w.Importing)), "subject"), Problems: []string{"They take no usual registration. If no import is under way, one has broken off: set their mode back."}},
+		importing := panelView{frame: frame{ID: "importing", Title: "Subjects in mode IMPORT", Sum: firstOf(len(w.Importing), maxWarnings, "subject"), Problems: []string{"They take no usual registration. If no import is under way, one has broken off: set their mode back."}},
 			Grid: grid{Cols: []column{{Label: "Subject", Wide: true}}}}
-		for _, s := range w.Importing[:min(len(w.Importing), 200)] {
+		for _, s := range w.Importing[:min(len(w.Importing), maxWarnings)] {
 			importing.Grid.Rows = append(importing.Grid.Rows, []cell{named(string(s), 120, settingsAddress(string(s)).with("set", changeMode, "to", unset).String())})
 		}
 		parts = append(parts, importing.part())

@@ -1,8 +1,6 @@
 package console
 
 import (
-	"github.com/weirhq/weir/internal/linediff"
-
 	"bytes"
 	"cmp"
 	"encoding/json"
@@ -11,6 +9,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/weirhq/weir/internal/linediff"
 )
 
 // subjectsOnPage is how many subjects a page lists.
@@ -299,6 +299,9 @@ func usesPart(a address, d answers, asOf time.Time, newer int64) part {
 		v.Problems = append(v.Problems, "references: "+ids.Err)
 	}
 	v.Sum = plural(int64(len(p.Data)), "registration") + ", " + plural(int64(len(ids.Data)), "reference")
+	if len(p.Data) > most || len(ids.Data) > most {
+		v.Sum += fmt.Sprintf("; the first %d of each", most)
+	}
 	if p.At.IsZero() && p.Err == "" {
 		v.Empty, v.Sum, v.age = "Not known, as the version could not be read.", "", ""
 	}

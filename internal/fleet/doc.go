@@ -22,8 +22,9 @@
 // such as how many records a topic has, is told but not hashed. Every change is
 // recorded by package actions before and after it runs, and refused if it can not be.
 // A plan asks the cluster for the topics and the group that it is about, and for no
-// other. A reset is made in requests of a bounded size; where some are refused, the
-// error is a [PartlyDone], which tells what was not made and has the undo of the rest.
+// other. A reset is made in requests of a bounded size, and of several topics each
+// is deleted by itself; where some are refused, the error is a [PartlyDone], which tells
+// what was not made and has the undo, if there is one, of the rest.
 //
 // # Crash story
 //

@@ -250,7 +250,7 @@ func apiError(err error) error {
 	case errors.As(err, &changed):
 		return &planChangedError{Code: "plan_changed", Message: changed.Error(), Hint: "look at the new plan, and apply that one", Plan: changed.Plan}
 	case errors.As(err, &partly):
-		return &partlyDoneError{Code: "partly_done", Message: partly.Error(), Hint: "the same change, planned anew, is what is left of it; result.undo takes back what was done", Result: partly.Result}
+		return &partlyDoneError{Code: "partly_done", Message: partly.Error(), Hint: "plan result.left to do the rest; result.undo, if there is one, takes back what was done", Result: partly.Result}
 	case errors.Is(err, actions.ErrUnavailable):
 		return &web.Error{Status: http.StatusServiceUnavailable, Code: "actions_log_unavailable", Message: err.Error(), Hint: "the log is on the home cluster: is that up?"}
 	}

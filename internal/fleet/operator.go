@@ -33,8 +33,9 @@ type Result struct {
 	// UndoCommand is empty without Undo.
 	UndoCommand string `json:"undo_command" doc:"The same by weir's command line."`
 	Warning     string `json:"warning" doc:"What went wrong beside the change."`
-	// NotDone is empty where Done is true.
+	// NotDone is empty, and Left nil, where Done is true.
 	NotDone []NotDone `json:"not_done,omitempty" doc:"The steps that were not made, where only a part of them was."`
+	Left    *Change   `json:"left,omitempty" doc:"The change that makes them."`
 }
 
 // NotDone is a step that failed.
@@ -73,8 +74,9 @@ type Operator struct {
 	previous func() *cluster.Snapshot
 	// live returns the groups with members on a topic; nil asks the cluster.
 	live func(topic string) []string
-	// commit is the cluster's CommitOffsets.
+	// commit and remove are the cluster's CommitOffsets and DeleteTopics.
 	commit func(ctx context.Context, group string, offsets []cluster.GroupOffset) error
+	remove func(ctx context.Context, topics ...string) error
 
 	applying sync.Mutex // held from the last plan to the change's end
 }
@@ -82,7 +84,7 @@ type Operator struct {
 // NewOperator returns the operator of a cluster, whose changes are recorded in a
 // log. at is how commands name the cluster; nil: by its name.
 func NewOperator(c *cluster.Cluster, log *actions.Log, at ...string) *Operator {
-	return &Operator{cluster: c, log: log, at: at, previous: func() *cluster.Snapshot { return nil }, commit: c.CommitOffsets}
+	return &Operator{cluster: c, log: log, at: at, previous: func() *cluster.Snapshot { return nil }, commit: c.CommitOffsets, remove: c.DeleteTopics}
 }
 
 // Plan says what a change would do. Its errors may be a Refusal.
@@ -124,26 +126,44 @@ func (o *Operator) Apply(ctx context.Context, c Change, hash string, by By) (Res
 		made = err == nil
 		return err
 	})
-	var partly *cluster.CommitError
-	switch {
-	case made || err == nil:
+	if made || err == nil {
 		result := Result{Plan: plan, Done: true}
 		result.undoneBy(undoOf(&plan.Change, &f), &f)
 		if err != nil {
 			result.Warning = err.Error()
 		}
 		return result, nil
-	case errors.As(err, &partly):
-		result := Result{Plan: plan}
-		for _, n := range partly.NotSet {
+	}
+	return Result{}, partlyDone(plan, &f, err)
+}
+
+// partlyDone returns err, as a PartlyDone if it says that a part was made.
+func partlyDone(plan Plan, f *Facts, err error) error {
+	result := Result{Plan: plan}
+	left := plan.Change
+	var reset *cluster.CommitError
+	var deletion *cluster.DeleteError
+	switch {
+	case errors.As(err, &reset):
+		for _, n := range reset.NotSet {
 			result.NotDone = append(result.NotDone, NotDone{On: stepOn(n.Topic, n.Partition), Error: n.Err.Error(), Maybe: n.Maybe})
 		}
-		if undo := undoReset(&plan.Change, &f, notSet(partly)); len(undo.Reset.Offsets) > 0 {
-			result.undoneBy(undo, &f)
-			return Result{}, &PartlyDone{result, err}
+		undo := undoReset(&plan.Change, f, notSet(reset))
+		if len(undo.Reset.Offsets) == 0 {
+			return err
 		}
+		result.undoneBy(undo, f)
+	case errors.As(err, &deletion) && len(deletion.Left) < deletion.Asked:
+		left.Topics = nil
+		for _, n := range deletion.Left {
+			result.NotDone = append(result.NotDone, NotDone{On: n.Topic, Error: n.Err.Error(), Maybe: n.Maybe})
+			left.Topics = append(left.Topics, n.Topic)
+		}
+	default:
+		return err
 	}
-	return Result{}, err
+	result.Left = &left
+	return &PartlyDone{result, err}
 }
 
 // notSet are the partitions whose offset certainly was not set.
@@ -188,7 +208,7 @@ func (o *Operator) run(ctx context.Context, c *Change) error {
 	case TopicConfig:
 		return o.cluster.AlterTopic(ctx, c.Topic, c.Set, c.Unset, false)
 	case TopicDelete:
-		return o.cluster.DeleteTopics(ctx, c.Topics...)
+		return o.remove(ctx, c.Topics...)
 	case GroupReset:
 		offsets := make([]cluster.GroupOffset, len(c.Reset.Offsets))
 		for i, at := range c.Reset.Offsets {

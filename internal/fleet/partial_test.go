@@ -61,7 +61,7 @@ func TestResetInPart(t *testing.T) {
 	apply := map[string]any{"change": plan.Change, "plan_hash": plan.Hash}
 	h.want(http.StatusBadGateway, http.MethodPost, "/api/v1/clusters/east/apply", apply, &failed)
 	r := failed.Result
-	if failed.Code != "partly_done" || r.Done || r.Plan.Hash != plan.Hash || !strings.Contains(failed.Message, "2 of 4 were not set") ||
+	if failed.Code != "partly_done" || r.Done || r.Left == nil || !slices.Equal(r.Left.Reset.Offsets, plan.Change.Reset.Offsets) || r.Plan.Hash != plan.Hash || !strings.Contains(failed.Message, "2 of 4 were not set") ||
 		!slices.Equal(r.NotDone, []NotDone{{"orders/1", kerr.TopicAuthorizationFailed.Error(), false}, {"orders/2", "context deadline exceeded", true}}) {
 		t.Errorf("%+v", failed)
 	}
@@ -100,6 +100,42 @@ func TestResetInPart(t *testing.T) {
 		if h.get("/api/v1/actions?"+none, &log); len(log.Actions) > 0 {
 			t.Errorf("%s: %+v", none, log.Actions)
 		}
+	}
+}
+
+// A deletion of which a part is refused tells which topics are left and how the others
+// ended; there is no undo.
+func TestDeletionInPart(t *testing.T) {
+	h := start(t, brokertest.New(t).Addr())
+	h.ready()
+	for _, topic := range []string{"orders", "users", "visits"} {
+		h.change(Change{Kind: TopicCreate, Topic: topic, Partitions: 1})
+	}
+	op := h.fleet.byName["east"].operator
+	op.remove = func(ctx context.Context, topics ...string) error {
+		return errors.Join(h.cluster.DeleteTopics(ctx, topics[0]), &cluster.DeleteError{Cluster: "east", Asked: len(topics), Left: []cluster.NotDeleted{
+			{Topic: "users", Err: kerr.TopicAuthorizationFailed}, {Topic: "visits", Err: kerr.RequestTimedOut, Maybe: true}}})
+	}
+	deletion := Change{Kind: TopicDelete, Topics: []string{"visits", "users", "orders"}}
+	var plan Plan
+	h.want(http.StatusOK, http.MethodPost, "/api/v1/clusters/east/plan", deletion, &plan)
+	var failed struct {
+		Code, Message, Hint string
+		Result              Result
+	}
+	h.want(http.StatusBadGateway, http.MethodPost, "/api/v1/clusters/east/apply", map[string]any{"change": plan.Change, "plan_hash": plan.Hash}, &failed)
+	r := failed.Result
+	if failed.Code != "partly_done" || r.Done || r.Undo != nil || !strings.Contains(failed.Message, "2 of 3 are not gone, the first, users: ") ||
+		!slices.Equal(r.NotDone, []NotDone{{"users", kerr.TopicAuthorizationFailed.Error(), false}, {"visits", kerr.RequestTimedOut.Error(), true}}) {
+		t.Errorf("%+v", failed)
+	}
+	op.remove = h.cluster.DeleteTopics
+	if r.Left == nil || !slices.Equal(r.Left.Topics, []string{"users", "visits"}) {
+		t.Fatalf("left %+v", r.Left)
+	}
+	h.change(*r.Left)
+	if s, err := h.cluster.Look(t.Context(), deletion.Topics); err != nil || len(s.Topics) > 0 {
+		t.Errorf("after the rest: %+v, %v", s, err)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/weirhq/weir/internal/cluster"
 )
 
 // The kinds of changes.
@@ -226,6 +228,9 @@ func planCreate(p *Plan, f *Facts) error {
 	if _, exists := f.Topics[c.Topic]; exists {
 		return &Refusal{Code: "exists", Field: "topic", Message: fmt.Sprintf("topic %s on cluster %s exists already", c.Topic, f.Cluster), Hint: fmt.Sprintf("weir topics describe %s shows it", c.Topic)}
 	}
+	if err := cluster.CheckName(c.Topic); err != nil {
+		return invalid("topic", fmt.Sprintf("Kafka takes no topic %q", c.Topic), err.Error())
+	}
 	if c.Partitions < 1 {
 		return invalid("partitions", "a topic has at least 1 partition", "")
 	}
@@ -234,7 +239,7 @@ func planCreate(p *Plan, f *Facts) error {
 	}
 	c.Replication = cmp.Or(c.Replication, int16(min(3, f.Brokers)))
 	if c.Replication < 1 || int(c.Replication) > f.Brokers {
-		return invalid("replication", fmt.Sprintf("%d replicas on %d brokers", c.Replication, f.Brokers), "")
+		return invalid("replication", plural(int(c.Replication), "replica")+" on "+plural(f.Brokers, "broker"), "")
 	}
 	after := plural(int(c.Partitions), "partition") + ", " + plural(int(c.Replication), "replica")
 	for _, name := range slices.Sorted(maps.Keys(c.Set)) {
