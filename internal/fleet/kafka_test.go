@@ -64,7 +64,7 @@ func (h *house) refusals() {
 		"cleanup.policy": {Kind: TopicCreate, Topic: "users", Partitions: 1, Set: map[string]string{"cleanup.policy": "keep"}},
 		"did you mean":   {Kind: TopicCreate, Topic: "users", Partitions: 1, Set: map[string]string{"cleanup.polcy": "compact"}},
 		"replicas":       {Kind: TopicCreate, Topic: "users", Partitions: 1, Replication: 4},
-		"alphanumerics":  {Kind: TopicCreate, Topic: "no name", Partitions: 1},
+		"takes no topic": {Kind: TopicCreate, Topic: "no name", Partitions: 1},
 	} {
 		status, body := h.ask(http.MethodPost, "/api/v1/clusters/east/plan", c)
 		if status != http.StatusUnprocessableEntity || !strings.Contains(string(body), says) {
