@@ -144,11 +144,11 @@ func TestDeletionInPart(t *testing.T) {
 func TestLargeReset(t *testing.T) {
 	const partitions = 5000
 	h := start(t, brokertest.New(t).Addr())
+	h.ready() // before it, the handle is not to be used
 	topic := strings.Repeat("orders.", 30)
 	if _, _, err := h.cluster.EnsureTopic(t.Context(), cluster.Topic{Name: topic, Partitions: partitions}); err != nil {
 		t.Fatal(err)
 	}
-	h.ready()
 	r := h.change(Change{Kind: GroupReset, Group: "billing", Reset: &Reset{To: "start", Partitions: []TopicPartition{{topic, -1}}}})
 	if b, err := json.Marshal(r.Undo); err != nil || len(b) < 1<<20 || len(r.Plan.Steps) != partitions {
 		t.Fatalf("%d bytes, %d steps, %v", len(b), len(r.Plan.Steps), err)
