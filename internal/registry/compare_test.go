@@ -121,11 +121,13 @@ func TestCompareServed(t *testing.T) {
 			}
 		}
 	}
-	var seen atomic.Pointer[Comparing] // while it was asked last
+	var seen atomic.Pointer[Comparing] // the furthest: several are asked at once
 	mux := http.NewServeMux()
 	theirs.Register(mux)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seen.Store(ours.compare.Load())
+		now := ours.compare.Load()
+		for old := seen.Load(); now != nil && (old == nil || now.Of > old.Of || now.Done > old.Done) && !seen.CompareAndSwap(old, now); old = seen.Load() {
+		}
 		mux.ServeHTTP(w, r)
 	}))
 	defer server.Close()
