@@ -121,7 +121,7 @@ func TestCompareServed(t *testing.T) {
 			}
 		}
 	}
-	var seen atomic.Pointer[Comparing] // the furthest: several are asked at once
+	var seen atomic.Pointer[Comparing] // the furthest: several are asked at once, maybe all before one is answered
 	mux := http.NewServeMux()
 	theirs.Register(mux)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -144,7 +144,7 @@ func TestCompareServed(t *testing.T) {
 	if list, n := compare(); n != 0 {
 		t.Errorf("the same: %v", list)
 	}
-	if got := seen.Load(); ours.compare.Load() != nil || got == nil || got.Peer != server.URL || got.Of != 4 || got.Done < 1 || got.Done > 3 {
+	if got := seen.Load(); ours.compare.Load() != nil || got == nil || got.Peer != server.URL || got.Of != 0 && got.Of != 4 || got.Done > 3 {
 		t.Errorf("progress: %v behind it, %+v meanwhile", ours.compare.Load(), got)
 	}
 	if status, reply := asks(t, theirs)("DELETE", "/config/empty", ""); status != 200 {
