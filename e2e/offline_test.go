@@ -56,7 +56,10 @@ func TestStartWithoutKafka(t *testing.T) {
 		t.Errorf("readyz meanwhile: %d %s", status, text)
 	}
 	kafka.Restart()
-	eventually(t, "it goes on", func() bool { status, text := register(url, `"long"`); return status == 200 && strings.Contains(text, `"id":2`) })
+	eventually(t, "it goes on", func() bool {
+		status, text := register(url, `"long"`)
+		return status == 200 && strings.Contains(text, `"id":2`)
+	})
 	eventually(t, "readyz", func() bool { status, _ := ask(t, "GET", url+"/readyz", ""); return status == 200 })
 	p.signal(syscall.SIGINT)
 }
