@@ -237,7 +237,7 @@ func BenchmarkNewVersion(b *testing.B) {
 	}
 }
 
-// transactions returns the median time of a transaction over three partitions, as a
+// transactions returns the median time of a transaction over two partitions, as a
 // registration has them, until a reader has its record.
 func transactions(b *testing.B, addrs string, n int) time.Duration {
 	b.Helper()
@@ -246,7 +246,7 @@ func transactions(b *testing.B, addrs string, n int) time.Duration {
 		b.Fatal(err)
 	}
 	defer c.Close()
-	topics := []string{"bare-schemas", "bare-state", "bare-history"}
+	topics := []string{"bare-schemas", "bare-history"}
 	for _, t := range topics {
 		if _, _, err := c.EnsureTopic(b.Context(), cluster.Topic{Name: t, Partitions: 1}); err != nil {
 			b.Fatal(err)

@@ -211,7 +211,7 @@ func (c *Cluster) Follow(ctx context.Context, topic string, from Offsets, fn fun
 	settings := []kgo.Opt{
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: offsets}),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
-		kgo.FetchMaxWait(500 * time.Millisecond),
+		kgo.FetchMaxWait(2 * time.Second), // a broker answers at once when there is something
 	}
 	if optionsOf(opts).control {
 		settings = append(settings, kgo.KeepControlRecords())

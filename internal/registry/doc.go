@@ -27,8 +27,8 @@
 // fenced its predecessors before it waits for its reader to reach the high
 // watermark. Changes are planned one by one on an overlay of the state that it
 // serves, and are committed in one transaction with what has come meanwhile: the
-// records of `_schemas`, the high ids that they raise, by context
-// (`_weir.registry.state`, ids.go), and who, when and why (`_weir.registry.history`).
+// records of `_schemas`, who, when and why (`_weir.registry.history`), and, where they
+// hide older records, the highest id of each context (`_weir.registry.state`, ids.go).
 // A change is answered when our own reader has passed its offset, and the next group
 // is planned then: so there is one state, and no copy of it. Before its first change
 // a leader writes what other registries and dead leaders left such that it can be

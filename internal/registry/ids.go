@@ -18,6 +18,17 @@ import (
 // under a key that names the context:
 //
 //	{"context":"."}  {"v":1,"high_id":7}
+//
+// A version whose record nothing is written over says its id by itself. So a leader
+// raises what is kept when its term begins, and after each write that was aborted: it
+// has read then what the log says of ids. It raises it in the transaction of a change
+// that hides an older record (state.Hides), and every minute besides, since others may
+// delete what they find. A mere registration is spared a third partition in its
+// transaction.
+//
+// Crash story: we die behind a registration whose id is not kept: its record is in the
+// log, and the next leader reads it there before it gives an id. We die in the middle of
+// a deletion: the id that it hides is kept in the same transaction, or nothing is deleted.
 const stateTopic = "_weir.registry.state"
 
 const formatVersion = 1

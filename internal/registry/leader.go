@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -18,12 +19,22 @@ import (
 var errNotLeading = errors.New("this process does not lead the registry")
 
 // groupRequests and groupTime bound a group of changes that are committed in one
-// transaction, and how long it is planned. A group is what has come while the one
-// before was being committed: nobody waits for company.
+// transaction, and how long it is planned.
 const (
 	groupRequests = 100
 	groupTime     = 2 * time.Millisecond
 )
+
+// company bounds how long a group waits for those who have just been answered: they ask
+// again at once, and would wait for two commits otherwise, theirs and the one that they
+// have just missed. Who is alone does not wait.
+const (
+	companyShare = 10 // of the time of a commit
+	companyTime  = 5 * time.Millisecond
+)
+
+// keepEvery is how often a leader keeps the high ids, if they have risen: see ids.go.
+const keepEvery = time.Minute
 
 // prepareTimeout bounds how long a new leader reads.
 const prepareTimeout = time.Minute
@@ -37,9 +48,12 @@ type term struct {
 	over     chan struct{} // closed at the end
 
 	basis
-	stale   bool           // the basis has to be read again
-	own     map[int64]bool // offsets in `_schemas` that we wrote and have not read back
-	foreign error          // guarded by Service.mu: somebody else writes, so we do not
+	stale    bool           // the basis has to be read again
+	company  int            // how many waited for an answer when a group had been committed
+	patience time.Duration  // how long the next one waits for as many
+	own      map[int64]bool // offsets in `_schemas` that we wrote and have not read back
+	foreign  error          // guarded by Service.mu: somebody else writes, so we do not
+	open     atomic.Int32   // requests that are not answered; of whoever asks
 }
 
 // commitFunc is lease.Writer.Do.
@@ -49,6 +63,7 @@ type commitFunc func(ctx context.Context, records ...*kgo.Record) error
 type basis struct {
 	last    int64   // offset that our reader must have passed before anything is planned
 	kept    highIDs // those that survive compaction
+	keep    bool    // the high ids are kept before the next change
 	repairs []state.Record
 	tidy    bool // what others wrote has been looked at
 }
@@ -101,6 +116,7 @@ func (s *Service) writeAll(ctx context.Context, m Meta, cmds []state.Command) []
 	for i, r := range requests {
 		if r != nil {
 			outcomes[i] = s.outcome(ctx, r)
+			t.open.Add(-1)
 		}
 	}
 	return outcomes
@@ -128,12 +144,15 @@ func unwritten(why error) error {
 }
 
 func (s *Service) submit(ctx context.Context, t *term, r *request) error {
+	t.open.Add(1)
 	select {
 	case t.requests <- r:
 		return nil
 	case <-t.over:
+		t.open.Add(-1)
 		return errNotLeading
 	case <-ctx.Done():
+		t.open.Add(-1)
 		return state.Refuse(state.CodeTimeout, "Waiting for other writes took longer than %v; nothing was written.", s.cfg.WriteTimeout)
 	}
 }
@@ -207,7 +226,7 @@ func (s *Service) readBasis(ctx context.Context, fresh bool) (b basis, err error
 		s.view.state.SetHighID(in, id)
 	}
 	s.wake()
-	return basis{last: s.view.next() - 1, kept: kept, repairs: s.view.repairs()}, nil
+	return basis{last: s.view.next() - 1, kept: kept, keep: true, repairs: s.view.repairs()}, nil
 }
 
 // indexed is how many schemas are looked at while nobody else may: some milliseconds.
@@ -237,12 +256,17 @@ func (s *Service) lead(ctx context.Context, commit commitFunc) error {
 	if err := s.ready(ctx, t); err != nil && ctx.Err() == nil {
 		s.cfg.Log.Warn("the registry's first write has failed; it is tried again with the next", "error", err)
 	}
+	keep := time.NewTicker(s.keep)
+	defer keep.Stop()
 	for {
 		moved := s.account(t)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-moved:
+		case <-keep.C:
+			t.keep = true
+			_ = s.mayWrite(ctx, t) // or before the next change
 		case r := <-t.requests:
 			s.serve(ctx, t, r)
 		case e := <-t.handback:
@@ -296,10 +320,12 @@ func (s *Service) ready(ctx context.Context, t *term) (err error) {
 		}
 		t.stale = false
 	}
-	if err := s.repair(ctx, t, "of an aborted write", t.repairs); err != nil {
-		return err
+	if t.keep {
+		if err := s.repair(ctx, t, "of an aborted write", t.repairs); err != nil {
+			return err
+		}
+		t.keep, t.repairs = false, nil
 	}
-	t.repairs = nil
 	if err := s.await(ctx, t.last); err != nil || t.tidy {
 		return err
 	}
@@ -390,17 +416,36 @@ func (s *Service) serve(ctx context.Context, t *term, first *request) {
 		return
 	}
 	g := s.newGroup()
-	for began, r := time.Now(), first; r != nil; {
+	for began, r := time.Now(), first; r != nil; r = t.next(ctx, len(g.requests), time.Since(began)) {
 		s.plan(g, r)
-		r = nil
-		if len(g.requests) < groupRequests && time.Since(began) < groupTime {
-			select {
-			case r = <-t.requests:
-			default:
-			}
-		}
 	}
 	s.commit(ctx, t, g)
+}
+
+// next returns the next request of a group that has some and was begun a while ago, or
+// nil.
+func (t *term) next(ctx context.Context, has int, begun time.Duration) *request {
+	waits := t.patience - begun
+	switch {
+	case has >= groupRequests:
+		return nil
+	case has < t.company && waits > 0:
+		select {
+		case r := <-t.requests:
+			return r
+		case <-time.After(waits):
+		case <-ctx.Done():
+		}
+		return nil
+	case begun >= groupTime:
+		return nil
+	}
+	select {
+	case r := <-t.requests:
+		return r
+	default:
+		return nil
+	}
 }
 
 // group is a number of requests whose records are committed together. What is
@@ -411,6 +456,7 @@ type group struct {
 	requests []*request
 	outcomes []outcome
 	records  []*kgo.Record
+	keep     bool // the high ids, with the records
 }
 
 // newGroup begins a group. Nothing of ours is on its way, so the state below it
@@ -433,6 +479,7 @@ func (s *Service) plan(g *group, r *request) {
 		records, out.reply, out.err = s.decide(r.cmd, g.over)
 	}
 	for _, record := range records {
+		g.keep = g.keep || g.over.Hides(record)
 		// A planned record always applies. If not, readers would say so too.
 		if err := g.over.Apply(record.Key, record.Value, 0); err != nil {
 			out.err = state.Refuse(state.CodeStore, "The change was planned wrongly, which is a defect of weir: %v", err)
@@ -453,13 +500,18 @@ func (s *Service) decide(cmd state.Command, st *state.State) ([]state.Record, st
 
 func (s *Service) commit(ctx context.Context, t *term, g *group) {
 	if len(g.records) > 0 {
-		s.mu.RLock()
-		high := highIDs(g.over.HighIDs())
-		s.mu.RUnlock()
+		var high highIDs
+		if g.keep {
+			s.mu.RLock()
+			high = g.over.HighIDs()
+			s.mu.RUnlock()
+		}
+		began := time.Now()
 		if err := t.write(ctx, append(g.records, high.raised(t.kept)...), high); err != nil {
 			s.fail(ctx, t, g, err)
 			return
 		}
+		t.company, t.patience = int(t.open.Load()), min(time.Since(began)/companyShare, companyTime)
 	}
 	for i, r := range g.requests {
 		g.outcomes[i].offset = t.last

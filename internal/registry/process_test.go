@@ -27,7 +27,7 @@ type process struct {
 
 // run starts a process, whose Run must not fail. tamper, if any, may do otherwise
 // than commit what the leader writes.
-func run(t *testing.T, c *cluster.Cluster, holder string, cfg Config, tamper func(commitFunc) commitFunc) *process {
+func run(t *testing.T, c *cluster.Cluster, holder string, cfg Config, tamper func(commitFunc) commitFunc, with ...func(*Service)) *process {
 	t.Helper()
 	p := &process{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -42,6 +42,9 @@ func run(t *testing.T, c *cluster.Cluster, holder string, cfg Config, tamper fun
 		t.Fatal(err)
 	}
 	p.tamper = tamper
+	for _, set := range with {
+		set(p.Service)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() { done <- p.Run(ctx, func() { close(ready) }) }()

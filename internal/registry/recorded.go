@@ -49,8 +49,10 @@ func (s *Service) actionOf(r *http.Request, cmd state.Command, body []byte) (a a
 	case state.DeleteMode:
 		a.Kind, a.Target, recorded = "schema-mode", c.Subject, true
 	}
-	a.Change = asked(r, body)
-	return a, recorded && r.Header.Get(headerForward) == ""
+	if recorded = recorded && r.Header.Get(headerForward) == ""; recorded {
+		a.Change = asked(r, body)
+	}
+	return a, recorded
 }
 
 // asked is a request as it can be made again.

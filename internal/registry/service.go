@@ -116,6 +116,7 @@ type Service struct {
 	changes atomic.Uint64               // how often something here has changed
 	tamper  func(commitFunc) commitFunc // nil but in tests: fails commits
 	local   writeFunc                   // nil but in tests: writes where there is no cluster
+	keep    time.Duration               // how often a leader keeps the high ids, if they have risen: ids.go
 
 	mu       sync.RWMutex  // guards what follows
 	view     *view         // nil until loaded; after Run it stays, and goes on serving
@@ -136,7 +137,7 @@ func newService(cfg Config) (*Service, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, moved: make(chan struct{}), snapshots: snapshots{every: snapshotEvery, staleAfter: staleAfter}}
+	s := &Service{cfg: cfg, moved: make(chan struct{}), keep: keepEvery, snapshots: snapshots{every: snapshotEvery, staleAfter: staleAfter}}
 	s.metrics = newMetrics(s)
 	return s, nil
 }

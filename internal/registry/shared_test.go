@@ -282,10 +282,30 @@ func testAbortedWrite(t *testing.T, c *cluster.Cluster) {
 		t.Errorf("in the topic:\n%s", keys)
 	}
 	// The id stays burnt when compaction has removed its record: the state topic knows.
-	p.stop()
-	if highest, kept, err := p.readHigh(withTimeout(t)); highest["."] != 8 || kept["."] != 8 || err != nil {
-		t.Errorf("the high ids that stay are %v, %v, %v", highest, kept, err)
+	kept := func(want int) {
+		t.Helper()
+		if highest, kept, err := p.readHigh(withTimeout(t)); highest["."] != want || kept["."] != want || err != nil {
+			t.Errorf("the high ids that stay are %v, %v, %v, wanted %d", highest, kept, err, want)
+		}
 	}
+	kept(7)
+	// And that of a version that is deleted for good.
+	for _, how := range []string{"", "?permanent=true"} {
+		if a := p.ask(t, "DELETE", "/subjects/s/versions/2"+how, ""); a.status != 200 {
+			t.Errorf("deleted: %+v", a)
+		}
+	}
+	kept(8)
+	p.stop()
+	// What others may delete is kept in time.
+	p = run(t, c, "p2", Config{Compatibility: "NONE"}, nil, func(s *Service) { s.keep = time.Millisecond }).leads(t)
+	if a := p.post(t, "s", `"string"`); a.ID != 9 {
+		t.Errorf("registered: %+v", a)
+	}
+	waitUntil(t, "the highest id is kept", func() bool {
+		_, kept, err := p.readHigh(withTimeout(t))
+		return err == nil && kept["."] == 9
+	})
 }
 
 func keysOf(t *testing.T, c *cluster.Cluster, topic string) []byte {
@@ -313,15 +333,16 @@ func testHighIDSurvivesCompaction(t *testing.T, c *cluster.Cluster) {
 	inContext, high := encodeHigh(".ctx", 7)
 	produce(t, client(t, c), &kgo.Record{Topic: stateTopic, Key: k, Value: v}, &kgo.Record{Topic: stateTopic, Key: inContext, Value: high},
 		schemasRecord(key("s", 1), value("s", 1, 3, `"int"`, "")))
-	p := run(t, c, "p", Config{Compatibility: "NONE"}, nil)
+	p := run(t, c, "p", Config{Compatibility: "NONE"}, nil, func(s *Service) { s.keep = time.Millisecond })
 	for subject, id := range map[string]int{"s": 42, ":.ctx:s": 8, ":.new:s": 1} {
 		if a := p.post(t, subject, `"double"`); a.ID != id {
 			t.Errorf("%s is registered with %+v, want id %d", subject, a, id)
 		}
 	}
-	if _, kept, err := p.readHigh(withTimeout(t)); err != nil || kept["."] != 42 || kept[".ctx"] != 8 || kept[".new"] != 1 {
-		t.Errorf("kept are %v, %v", kept, err)
-	}
+	waitUntil(t, "the high ids are kept", func() bool {
+		_, kept, err := p.readHigh(withTimeout(t))
+		return err == nil && kept["."] == 42 && kept[".ctx"] == 8 && kept[".new"] == 1
+	})
 }
 
 // A version that another registry has under bytes of its own is there once, under the
@@ -461,9 +482,9 @@ func testCommitFails(t *testing.T, c *cluster.Cluster) {
 		return func(ctx context.Context, records ...*kgo.Record) error {
 			mu.Lock()
 			defer mu.Unlock()
-			failure := how
-			if how = ""; records[0].Topic != schemasTopic {
-				failure = ""
+			failure := ""
+			if records[0].Topic == schemasTopic {
+				failure, how = how, ""
 			}
 			switch failure {
 			case "refused":

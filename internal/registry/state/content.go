@@ -57,6 +57,13 @@ func (c *content) equal(d *content) bool {
 }
 
 func newContent(kind, text string, refs []wire.SchemaReference, metadata, ruleSet json.RawMessage) *content {
+	c := contentOf(kind, text, refs, metadata, ruleSet)
+	c.guid = guid(c)
+	return c
+}
+
+// contentOf is a content without its GUID: enough to parse it.
+func contentOf(kind, text string, refs []wire.SchemaReference, metadata, ruleSet json.RawMessage) *content {
 	if kind == "" {
 		kind = "AVRO"
 	}
@@ -64,7 +71,6 @@ func newContent(kind, text string, refs []wire.SchemaReference, metadata, ruleSe
 	if len(refs)+len(metadata)+len(ruleSet) > 0 {
 		c.extra = &extra{refs, metadata, ruleSet}
 	}
-	c.guid = guid(c)
 	return c
 }
 

@@ -79,6 +79,19 @@ func (s *State) BurnID(key, value []byte) (subject string, number int) {
 	return subject, k.Version
 }
 
+// Hides says whether compaction of a log that has r may take away an id that the log
+// says now: r is a deletion, or is written over a version.
+func (s *State) Hides(r Record) bool {
+	switch k, err := wire.ParseSchemasKey(r.Key); {
+	case err != nil:
+		return true
+	case k.Type == wire.SchemasSchema:
+		return len(r.Value) == 0 || s.find(use{normalize(k.Subject), k.Version}) != nil
+	default:
+		return k.Type == wire.SchemasDeleteSubject || k.Type == wire.SchemasClearSubject
+	}
+}
+
 // Inherit takes over what no replay can tell from a state that s is to replace.
 func (s *State) Inherit(old *State) {
 	for context, id := range old.highIDs.each {

@@ -240,14 +240,18 @@ func (m *model) step(r *rand.Rand) (cmd Command, code, id, number int) {
 
 // TestModel runs random commands in batches, each planned on an overlay and then
 // applied, against the model. Some records are written in an old spelling of their
-// keys, as by an older registry; at the end they are repaired.
+// keys, as by an older registry; at the end they are repaired. After every compaction the
+// high ids are known from what is left, and from those that were kept with a batch that
+// hides something.
 func TestModel(t *testing.T) {
 	for seed := range uint64(40) {
 		r := rand.New(rand.NewPCG(seed, 6))
 		m := &model{config: map[string]string{}, mode: map[string]string{}, high: map[string]int{}}
 		s := New(toys, "NONE")
 		var records []Record
+		kept := map[string]int{}
 		for range 40 {
+			hides := false
 			over := s.Overlay()
 			var batch []Record
 			for range 1 + r.IntN(4) {
@@ -261,10 +265,21 @@ func TestModel(t *testing.T) {
 				if seed%2 == 1 && r.IntN(5) == 0 {
 					record.Key = old(record.Key)
 				}
+				hides = hides || s.Hides(record)
 				if err := s.Apply(record.Key, record.Value, s.end); err != nil {
 					t.Fatalf("seed %d: %s: %v", seed, record.Key, err)
 				}
 				records = append(records, record)
+			}
+			if hides {
+				kept = s.HighIDs()
+			}
+			left := load(t, compacted(records, logical, false))
+			for context, id := range kept {
+				left.SetHighID(context, id)
+			}
+			if diff := cmp.Diff(m.high, left.HighIDs()); diff != "" {
+				t.Fatalf("seed %d, high ids after compaction (-model +state):\n%s", seed, diff)
 			}
 			check(t, s)
 			if diff := cmp.Diff(m.dump(), dump(s)); diff != "" {
@@ -310,6 +325,43 @@ func runStep(t *testing.T, r *rand.Rand, m *model, over *State) []Record {
 		}
 	}
 	return records
+}
+
+// TestHides: a record hides an id where it is written over one, and if that is by an
+// import.
+func TestHides(t *testing.T) {
+	s := New(toys, "NONE")
+	for _, step := range []struct {
+		cmd   Command
+		hides bool
+	}{
+		{SetMode{Subject: "s", Mode: "IMPORT"}, true}, // it clears the subject
+		{Register{Subject: "s", Schema: "a int", ID: 7, Version: 1}, false},
+		{Register{Subject: "s", Schema: "b int", ID: 3, Version: 1}, true},
+		{Register{Subject: ":.c:s", Schema: "b int"}, false},
+		{SetConfig{Subject: "s", Change: wire.SchemasSetting{CompatibilityLevel: "FULL"}}, false},
+		{DeleteVersion{"s", 1, false}, true},
+		{DeleteVersion{"s", 1, true}, true},
+		{DeleteSubject{":.c:s", false}, true},
+	} {
+		records, _, err := Plan(step.cmd, s)
+		if err != nil {
+			t.Fatalf("%+v: %v", step.cmd, err)
+		}
+		hides := false
+		for _, r := range records {
+			hides = hides || s.Hides(r)
+			if err := s.Apply(r.Key, r.Value, s.end); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if hides != step.hides {
+			t.Errorf("%+v hides an id: %t", step.cmd, hides)
+		}
+	}
+	if !s.Hides(Record{Key: []byte("unknown")}) {
+		t.Error("what can not be read may hide an id")
+	}
 }
 
 // TestIDsAreBurnt: no id that was ever in a record is given to another schema,

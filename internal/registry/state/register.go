@@ -190,7 +190,7 @@ func (s *State) request(c Register, strict bool) (*content, *parsed, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	given := newContent(kind, c.Schema, refs, metadata, ruleSet)
+	given := contentOf(kind, c.Schema, refs, metadata, ruleSet)
 	parsed, err := s.parse(given, context, true) // what is looked for is mostly right, and registered next
 	if err != nil && !strict {
 		parsed, err = s.parse(given, context, false)
