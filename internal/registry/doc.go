@@ -23,16 +23,16 @@
 // say "stale: " and why, changes get 50001. /readyz then is 503, as it is by each system
 // that waits for that cluster; who can do with what is stale asks the registry itself.
 //
-// The writer is who holds the lease "registry" (leader.go, package lease). It has
-// fenced its predecessors before it waits for its reader to reach the high
-// watermark. Changes are planned one by one on an overlay of the state that it
-// serves, and are committed in one transaction with what has come meanwhile: the
-// records of `_schemas`, who, when and why (`_weir.registry.history`), and, where they
-// hide older records, the highest id of each context (`_weir.registry.state`, ids.go).
-// A change is answered when our own reader has passed its offset, and the next group
-// is planned then: so there is one state, and no copy of it. Before its first change
-// a leader writes what other registries and dead leaders left such that it can be
-// read in two ways: see state.Repairs and view.repairs.
+// The writer is who holds the lease "registry" (leader.go, package lease). It has fenced
+// its predecessors before it waits for its reader to reach the high watermark. Changes
+// are planned one by one on an overlay of the state that it serves, and are committed in
+// one transaction with what has come meanwhile: the records of `_schemas`, who, when and
+// why (`_weir.registry.history`), and, where they hide older records, the highest id of
+// each context (`_weir.registry.state`, ids.go). A change is answered when our own reader
+// has passed its offset, and the next group is planned then, with those who ask again at
+// once (term.next): so there is one state, and no copy of it. Before its first change a
+// leader writes what other registries and dead leaders left such that it can be read in
+// two ways: see state.Repairs and view.repairs.
 //
 // Other processes forward changes to the leader over HTTP (forward.go), once, and
 // answer when their own reader has passed the offset of the leader's reply. A
@@ -98,6 +98,10 @@
 // committed (Service.unblock).
 //
 // # Cost
+//
+// A registration takes as long as a transaction: on three brokers that share a machine
+// and take 45 ms for a bare one, 27 ms for one client, and 45 ms for each of eight, who
+// share transactions (p50; bench/registry, BenchmarkNewVersion).
 //
 // A snapshot of 100,000 versions of 2 KB is 206 MB, and takes about 0.5 s to write, of
 // which 10 to 50 ms hold up what is read from the topic. A start from it takes 0.6 s and
