@@ -30,7 +30,7 @@
 // why (`_weir.registry.history`), and, where they hide older records, the highest id of
 // each context (`_weir.registry.state`, ids.go). A change is answered when our own reader
 // has passed its offset, and the next group is planned then, with those who ask again at
-// once (term.next): so there is one state, and no copy of it. Before its first change a
+// once (group.go): so there is one state, and no copy of it. Before its first change a
 // leader writes what other registries and dead leaders left such that it can be read in
 // two ways: see state.Repairs and view.repairs.
 //

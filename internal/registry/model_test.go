@@ -36,7 +36,7 @@ type model struct {
 	slots  [modelProcesses]atomic.Pointer[modelProcess]
 	clock  atomic.Int64
 	made   atomic.Int64 // requests
-	known  atomic.Int64 // the highest offset that anybody was answered as of
+	known  atomic.Int64 // the highest offset that anybody was answered as of, -1: nobody yet
 	// floor is the offset that a leader must have come to in what it decides. It
 	// stands still while there may be one who does not know that others lead.
 	mu     sync.Mutex // guards what follows
@@ -62,6 +62,7 @@ func TestModel(t *testing.T) {
 		}
 		t.Cleanup(c.Close)
 		m := &model{t: t, direct: c, ops: make([][]*modelOp, modelClients+1)}
+		m.known.Store(-1)
 		m.run(uint64(seed), rounds)
 	})
 }
