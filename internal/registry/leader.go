@@ -381,9 +381,13 @@ func (t *term) write(ctx context.Context, records []*kgo.Record, high highIDs) e
 }
 
 // mayWrite makes ready, and looks whether somebody else has written meanwhile: those
-// who ask have mostly waited for the commit before theirs.
+// who ask have mostly waited for the commit before theirs. A term that ends here has
+// written nothing of what is asked.
 func (s *Service) mayWrite(ctx context.Context, t *term) error {
-	if err := s.ready(ctx, t); err != nil {
+	switch err := s.ready(ctx, t); {
+	case err != nil && over(ctx, err):
+		return errNotLeading
+	case err != nil:
 		return failed(ctx, err)
 	}
 	s.account(t)

@@ -200,6 +200,10 @@ func testLeadersCome(t *testing.T, c *cluster.Cluster) {
 	}
 	cancel()
 	wg.Wait()
+	waitUntil(t, "what the last leader left is repaired", func() bool { // it may have been made to fail just now
+		committed, _ := replayTopic(t, c)
+		return len(committed.aborted) == 0 && len(committed.queue) == 0
+	})
 	checkGiven(t, c, means, given)
 	t.Logf("%d registrations over %d leaders", len(given), rounds+1)
 }
