@@ -81,10 +81,10 @@ func installed(t *testing.T) []registryClient {
 	install(filepath.Join(src, "golang"), "go", "build", "-o", bin, "./...")
 	return []registryClient{
 		{"confluent-kafka-python", []string{python, filepath.Join(src, "confluent.py")}, "avro json protobuf", "avro json protobuf"},
-		{"python-schema-registry-client", []string{python, filepath.Join(src, "registry_client.py")}, "avro", "avro"},
+		{"python-schema-registry-client", []string{python, filepath.Join(src, "registry_client.py")}, "avro json", "avro json"},
 		// It writes Protobuf without the message's index, which nobody else can read.
 		{"@kafkajs/confluent-schema-registry", []string{"node", filepath.Join(node, "kafkajs_registry.js")}, "avro json", "avro json protobuf"},
-		{"@confluentinc/schemaregistry", []string{"node", filepath.Join(node, "confluentinc_registry.js")}, "avro json", "avro json"},
+		{"@confluentinc/schemaregistry", []string{"node", filepath.Join(node, "confluentinc_registry.js")}, "avro json protobuf", "avro json protobuf"},
 		{"confluent-kafka-go", []string{bin + "confluent"}, "avro json protobuf", "avro json protobuf"},
 		{"franz-go", []string{bin + "franz"}, "avro", "avro"},
 	}

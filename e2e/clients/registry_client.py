@@ -1,10 +1,10 @@
-"""python-schema-registry-client, unchanged: python registry_client.py produce|consume avro KAFKA REGISTRY TOPIC"""
+"""python-schema-registry-client, unchanged: python registry_client.py produce|consume FORMAT KAFKA REGISTRY TOPIC"""
 import json
 import sys
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from schema_registry.client import SchemaRegistryClient, schema
-from schema_registry.serializers import AvroMessageSerializer
+from schema_registry.serializers import AvroMessageSerializer, JsonMessageSerializer
 
 AVRO = {
     "type": "record", "name": "Event", "namespace": "weir.test", "fields": [
@@ -15,14 +15,27 @@ AVRO = {
     ],
 }
 
+JSON = {
+    "$schema": "http://json-schema.org/draft-07/schema#", "title": "Event", "type": "object", "properties": {
+        "client": {"type": "string"},
+        "n": {"type": "integer"},
+        "price": {"type": "object", "properties": {
+            "currency": {"type": "string"}, "units": {"type": "integer"}}, "required": ["currency", "units"]},
+    }, "required": ["client", "n", "price"],
+}
+
 
 def main(verb, format, kafka, url, topic):
-    serializer = AvroMessageSerializer(SchemaRegistryClient(url=url))
+    registry = SchemaRegistryClient(url=url)
+    if format == "avro":
+        serializer, event_schema = AvroMessageSerializer(registry), schema.AvroSchema(AVRO)
+    else:
+        serializer, event_schema = JsonMessageSerializer(registry), schema.JsonSchema(JSON)
     if verb == "produce":
         producer = Producer({"bootstrap.servers": kafka})
         for n in range(3):
             event = {"client": "python-schema-registry-client", "n": n, "price": {"currency": "EUR", "units": n}}
-            producer.produce(topic, serializer.encode_record_with_schema(topic + "-value", schema.AvroSchema(AVRO), event))
+            producer.produce(topic, serializer.encode_record_with_schema(topic + "-value", event_schema, event))
         if producer.flush(30):
             sys.exit("not delivered")
         return
