@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -71,8 +72,9 @@ type TopicInfo struct {
 const maxReplication = 3
 
 // EnsureTopic creates the topic if it is missing and returns it once each
-// partition has a leader. created says whether this call made it. A topic that
-// exists otherwise than wanted is an error that names the difference.
+// partition has a leader, and every broker that answers knows it. created says
+// whether this call made it. A topic that exists otherwise than wanted is an error
+// that names the difference.
 func (c *Cluster) EnsureTopic(ctx context.Context, want Topic) (info TopicInfo, created bool, err error) {
 	if err := CheckName(want.Name); err != nil {
 		return TopicInfo{}, false, fmt.Errorf("creating topic %q on cluster %s: %w", want.Name, c.Name, err)
@@ -119,12 +121,18 @@ var errStillThere = errors.New("it is still there")
 // Topic returns what the cluster says of a topic, once each partition has a
 // leader.
 func (c *Cluster) Topic(ctx context.Context, name string) (TopicInfo, error) {
+	info, _, err := c.topicAt(ctx, c.client, name)
+	return info, err
+}
+
+// topicAt returns what one who is asked says of a topic, and which brokers there are.
+func (c *Cluster) topicAt(ctx context.Context, asked kmsg.Requestor, name string) (info TopicInfo, brokers []kmsg.MetadataResponseBroker, err error) {
 	// Not by kadm, which asks a cache: it may know a topic that is gone.
 	req := kmsg.NewPtrMetadataRequest()
 	topic := kmsg.NewMetadataRequestTopic()
 	topic.Topic = &name
 	req.Topics = append(req.Topics, topic)
-	resp, err := req.RequestWith(ctx, c.client)
+	resp, err := req.RequestWith(ctx, asked)
 	if err == nil && len(resp.Topics) != 1 {
 		err = fmt.Errorf("it answers for %d topics", len(resp.Topics))
 	}
@@ -132,34 +140,59 @@ func (c *Cluster) Topic(ctx context.Context, name string) (TopicInfo, error) {
 		err = kerr.ErrorForCode(resp.Topics[0].ErrorCode)
 	}
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
-		return TopicInfo{}, fmt.Errorf("topic %s on cluster %s: %w", name, c.Name, ErrNoTopic)
+		return TopicInfo{}, nil, fmt.Errorf("topic %s on cluster %s: %w", name, c.Name, ErrNoTopic)
 	}
 	if err != nil {
-		return TopicInfo{}, fmt.Errorf("asking cluster %s for topic %s: %w", c.Name, name, err)
+		return TopicInfo{}, nil, fmt.Errorf("asking cluster %s for topic %s: %w", c.Name, name, err)
 	}
 	partitions := resp.Topics[0].Partitions
-	info := TopicInfo{Name: name, ID: resp.Topics[0].TopicID, Partitions: int32(len(partitions)), leaders: map[int32]int32{}}
+	info = TopicInfo{Name: name, ID: resp.Topics[0].TopicID, Partitions: int32(len(partitions)), leaders: map[int32]int32{}}
 	for _, p := range partitions {
 		if p.ErrorCode != 0 || p.Leader < 0 {
-			return TopicInfo{}, fmt.Errorf("topic %s on cluster %s: partition %d has no leader: %w", name, c.Name, p.Partition, kerr.LeaderNotAvailable)
+			return TopicInfo{}, nil, fmt.Errorf("topic %s on cluster %s: partition %d has no leader: %w", name, c.Name, p.Partition, kerr.LeaderNotAvailable)
 		}
 		info.leaders[p.Partition] = p.Leader
 	}
-	return info, nil
+	return info, resp.Brokers, nil
 }
 
 // waitForTopic polls: a topic that was just created may be unknown to the broker
 // that answers, and its partitions may have no leader yet. id, if not zero, is
 // the topic's.
 func (c *Cluster) waitForTopic(ctx context.Context, name string, id wire.TopicID) (info TopicInfo, err error) {
+	var brokers []kmsg.MetadataResponseBroker
 	err = retry(ctx, func() error {
-		info, err = c.Topic(ctx, name)
+		info, brokers, err = c.topicAt(ctx, c.client, name)
 		if err == nil && id != (wire.TopicID{}) && info.ID != id {
 			err = fmt.Errorf("topic %s on cluster %s with id %s: %w", name, c.Name, id, ErrNoTopic) // an older one of that name
 		}
 		return err
 	}, ErrNoTopic)
+	if err == nil && len(brokers) > 1 {
+		c.waitForBrokers(ctx, info, brokers)
+	}
 	return info, err
+}
+
+// waitForBrokers waits until each broker knows a topic: they learn of it one after
+// another, and whoever uses it next may ask any. One that does not answer in
+// Config.BrokerTimeout is not waited for.
+func (c *Cluster) waitForBrokers(ctx context.Context, topic TopicInfo, brokers []kmsg.MetadataResponseBroker) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.BrokerTimeout)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, b := range brokers {
+		wg.Go(func() {
+			_ = retry(ctx, func() error {
+				info, _, err := c.topicAt(ctx, c.client.Broker(int(b.NodeID)), topic.Name)
+				if err == nil && info.ID != topic.ID {
+					err = ErrNoTopic
+				}
+				return err
+			}, ErrNoTopic)
+		})
+	}
+	wg.Wait()
 }
 
 func (c *Cluster) checkTopic(ctx context.Context, want Topic, info TopicInfo) error {
