@@ -100,7 +100,7 @@
 // # Cost
 //
 // A registration takes as long as a transaction: on three brokers that share a machine
-// and take 45 ms for a bare one, 27 ms for one client, and 45 ms for each of eight, who
+// and take 54 to 73 ms for a bare one, 30 ms for one client, and 49 ms for each of eight, who
 // share transactions (p50; bench/registry, BenchmarkNewVersion).
 //
 // A snapshot of 100,000 versions of 2 KB is 206 MB, and takes about 0.5 s to write, of
@@ -113,7 +113,7 @@
 // and the sending; one that is not, a few look-ups under a read lock and the making
 // of its JSON. A registration of what is there, sent byte for byte as before, is
 // such a read, with a hash of its body; otherwise a parse. A new version costs a parse
-// or two and waits for one transaction over three partitions and for the fetch that
+// or two and waits for one transaction over two partitions and for the fetch that
 // brings it back; forwarded, for one HTTP request more. Up to 100 that come together
 // share a transaction, or as many as are planned within 2 ms. A start costs one pass
 // over the topic, before anything is served, and a parse of each schema after it,
