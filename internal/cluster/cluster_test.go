@@ -160,6 +160,24 @@ func testEnsureTopic(t *testing.T, c *Cluster) {
 	}
 }
 
+// On three brokers, each is asked for a topic as soon as it is made.
+func testKnownToAll(t *testing.T, c *Cluster) {
+	var names []string
+	for i := range 20 {
+		name := fmt.Sprint("made-", i)
+		names = append(names, name)
+		want := ensure(t, c, name, 6)
+		for id := range 3 {
+			if info, _, err := c.topicAt(t.Context(), c.client.Broker(id+1), name); err != nil || info.ID != want.ID {
+				t.Errorf("broker %d: %+v, %v", id+1, info, err)
+			}
+		}
+	}
+	if err := c.DeleteTopics(t.Context(), names...); err != nil {
+		t.Error(err)
+	}
+}
+
 func testMissingTopic(t *testing.T, c *Cluster) {
 	ctx := t.Context()
 	_, topicErr := c.Topic(ctx, "missing")

@@ -100,8 +100,8 @@
 // # Cost
 //
 // A registration takes as long as a transaction: on three brokers that share a machine
-// and take 54 to 73 ms for a bare one, 30 ms for one client, and 49 ms for each of eight, who
-// share transactions (p50; bench/registry, BenchmarkNewVersion).
+// and take 54 to 73 ms for a bare one, 30 ms for one client, and 49 ms for each of
+// eight, who share transactions (p50; bench/registry, BenchmarkNewVersion).
 //
 // A snapshot of 100,000 versions of 2 KB is 206 MB, and takes about 0.5 s to write, of
 // which 10 to 50 ms hold up what is read from the topic. A start from it takes 0.6 s and

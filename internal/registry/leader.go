@@ -384,10 +384,10 @@ func (t *term) write(ctx context.Context, records []*kgo.Record, high highIDs) e
 // who ask have mostly waited for the commit before theirs. A term that ends here has
 // written nothing of what is asked.
 func (s *Service) mayWrite(ctx context.Context, t *term) error {
-	switch err := s.ready(ctx, t); {
-	case err != nil && over(ctx, err):
-		return errNotLeading
-	case err != nil:
+	if err := s.ready(ctx, t); err != nil {
+		if over(ctx, err) {
+			return errNotLeading
+		}
 		return failed(ctx, err)
 	}
 	s.account(t)
