@@ -73,12 +73,12 @@ func (c *Cluster) Groups(ctx context.Context, s *Snapshot, told ...func(done, li
 	count := counter{told: told}
 	var wg sync.WaitGroup
 	for _, b := range s.Brokers {
-		if errors.Is(b.Err, ErrNotRegistered) {
-			errs = append(errs, BrokerError{b.ID, "groups", ErrNotRegistered})
-			continue
-		}
 		wg.Go(func() {
-			of, err := c.groupsOf(ctx, b.ID, topics, &count)
+			var of []Group
+			err := ErrNotRegistered
+			if !errors.Is(b.Err, ErrNotRegistered) {
+				of, err = c.groupsOf(ctx, b.ID, topics, &count)
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			groups = append(groups, of...)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ func TestGroupsAndTimes(t *testing.T) {
 		c := connect(t, start(t))
 		ensure(t, c, "orders", 4)
 		t.Run("groups", func(t *testing.T) { testGroups(t, c) })
+		t.Run("gone brokers", func(t *testing.T) { testGoneBrokers(t, c) })
 		t.Run("times", func(t *testing.T) { testTimes(t, c) })
 		t.Run("configs", func(t *testing.T) { testConfigs(t, c) })
 	})
@@ -60,6 +62,23 @@ func testGroups(t *testing.T, c *Cluster) {
 	}
 	if all, errs := c.Groups(t.Context(), refresh(t, c, nil)); len(all) != 0 || len(errs) != 0 {
 		t.Errorf("after its end: %+v, %v", all, errs)
+	}
+}
+
+// testGoneBrokers has brokers that are not registered among some that do not answer:
+// each has its error.
+func testGoneBrokers(t *testing.T, c *Cluster) {
+	s := *refresh(t, c, nil)
+	for id := range int32(50) {
+		s.Brokers = append(s.Brokers, BrokerState{ID: 1000 + id}, BrokerState{ID: 2000 + id, Err: ErrNotRegistered})
+	}
+	_, errs := c.Groups(t.Context(), &s)
+	said := map[int32]bool{}
+	for _, err := range errs {
+		said[err.Broker] = errors.Is(err, ErrNotRegistered) == (err.Broker >= 2000)
+	}
+	if len(errs) != 100 || len(said) != 100 || slices.Contains(slices.Collect(maps.Values(said)), false) {
+		t.Errorf("of 50 brokers that do not answer, and 50 that are gone: %v", errs)
 	}
 }
 

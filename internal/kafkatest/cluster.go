@@ -329,15 +329,24 @@ func randomID() string {
 }
 
 // freeAddr is an address of 127.0.0.1 that nobody listens on, below the ports that Linux gives to outgoing connections: one of those
-// could be taken by a client while the broker is down for a restart.
+// could be taken by a client while the broker is down for a restart. Until the test ends, the UDP port of the same number is held: so
+// no other call is given it, in this process or another, before the broker listens or while it is down.
 func freeAddr(t testing.TB) string {
 	t.Helper()
 	for range 100 {
 		addr := fmt.Sprintf("127.0.0.1:%d", 16384+mathrand.IntN(16384))
-		if ln, err := net.Listen("tcp", addr); err == nil {
-			ln.Close()
-			return addr
+		held, err := net.ListenPacket("udp", addr)
+		if err != nil {
+			continue
 		}
+		ln, err := net.Listen("tcp", addr)
+		if err != nil {
+			held.Close()
+			continue
+		}
+		ln.Close()
+		t.Cleanup(func() { held.Close() })
+		return addr
 	}
 	t.Fatal("no free port found")
 	return ""
