@@ -120,7 +120,7 @@ func TestServerAt(t *testing.T) {
 		"127.0.0.1:8080": "http://127.0.0.1:8080", ":80": "http://127.0.0.1:80", "0.0.0.0:80": "http://127.0.0.1:80", "[::]:80": "http://127.0.0.1:80",
 		"[::1]:80": "http://[::1]:80", "weir.example:1": "http://weir.example:1", "127.0.0.1:0": "", "nowhere": "",
 	} {
-		if got, err := serverAt(listen); got != want || (err == nil) != (want != "") {
+		if got, err := serverAt(listen, "--server"); got != want || (err == nil) != (want != "") {
 			t.Errorf("%s: %q, %v; want %q", listen, got, err, want)
 		}
 	}

@@ -31,19 +31,15 @@ type recordsOn struct {
 	Topic     string `arg:"" help:"Topic to read."`
 	Partition *int32 `short:"p" placeholder:"N" help:"Only this partition."`
 	Decoder   string `enum:"auto,text,hex,json,avro" default:"auto" help:"How keys and values are shown: auto, text, hex, json or avro."`
-	Registry  string `placeholder:"URL" help:"Schema registry for Avro. Default: the one of weir, at its web address."`
+	Registry  string `placeholder:"URL" env:"WEIR_SERVER" help:"Schema registry for Avro. Default: the one of weir, at its web address."`
 	Output    string `short:"o" enum:"table,json,raw" default:"table" help:"table; json: one object per line; raw: the decoded values, one per line."`
 }
 
 // reader connects. The caller calls done after use.
 func (c *recordsOn) reader(ctx context.Context) (r *records.Reader, cl *cluster.Cluster, done func(), err error) {
-	url := c.Registry
-	if url == "" {
-		file, _, err := c.load()
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		url = "http://" + file.Web.Listen
+	url, err := c.registryAt(c.Registry)
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	cl, _, err = c.connect(ctx)
 	if err != nil {

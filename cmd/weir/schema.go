@@ -43,21 +43,27 @@ compatible.`
 // onRegistry is what the commands share.
 type onRegistry struct {
 	configFile `embed:""`
-	Registry   string `placeholder:"URL" help:"Schema registry, with user:password@ if it wants them. Default: the one of weir, at its web address."`
+	Registry   string `placeholder:"URL" env:"WEIR_SERVER" help:"Schema registry, with user:password@ if it wants them. Default: the one of weir, at its web address."`
 	Output     string `short:"o" enum:"table,json" default:"table" help:"table or json."`
 }
 
 // client returns a client of the registry.
 func (c *onRegistry) client() (*remote.Client, error) {
-	url := c.Registry
-	if url == "" {
-		file, _, err := c.load()
-		if err != nil {
-			return nil, err
-		}
-		url = "http://" + file.Web.Listen
+	url, err := c.registryAt(c.Registry)
+	return &remote.Client{URL: url}, err
+}
+
+// registryAt returns the address of the registry that a command names, or else of
+// weir's.
+func (c *configFile) registryAt(named string) (string, error) {
+	if named != "" {
+		return named, nil
 	}
-	return &remote.Client{URL: url}, nil
+	file, _, err := c.load()
+	if err != nil {
+		return "", err
+	}
+	return serverAt(file.Web.Listen, "--registry")
 }
 
 // better adds to an error what there is to do about it.

@@ -192,7 +192,7 @@ func (c *schemaHandbackCmd) Run(ctx context.Context, s *streams) error {
 
 type schemaVerifyCmd struct {
 	target   `embed:""`
-	Registry string `placeholder:"URL" help:"Schema registry to compare with. Default: the one of weir, at its web address; none compares with nothing."`
+	Registry string `placeholder:"URL" env:"WEIR_SERVER" help:"Schema registry to compare with. Default: the one of weir, at its web address; none compares with nothing."`
 	Output   string `short:"o" enum:"table,json" default:"table" help:"table or json."`
 }
 
@@ -237,7 +237,10 @@ func (c *schemaVerifyCmd) verify(ctx context.Context) (r verify.Report, err erro
 	if err != nil {
 		return r, err
 	}
-	url := cmp.Or(c.Registry, "http://"+file.Web.Listen)
+	url, err := c.registryAt(c.Registry)
+	if err != nil {
+		return r, err
+	}
 	var served remote.Snapshot
 	if url != "none" { // before the topic: what is served is in it then
 		on := onRegistry{configFile: c.configFile, Registry: url}

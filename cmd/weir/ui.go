@@ -37,7 +37,7 @@ func (c *uiCmd) Run(ctx context.Context, s *streams) error {
 		if err != nil {
 			return err
 		}
-		if c.Server, err = serverAt(file.Web.Listen); err != nil {
+		if c.Server, err = serverAt(file.Web.Listen, "--server"); err != nil {
 			return err
 		}
 	}
@@ -63,14 +63,14 @@ func (c *uiCmd) Run(ctx context.Context, s *streams) error {
 }
 
 // serverAt returns the address under which a weir that listens there is reached from
-// this machine.
-func serverAt(listen string) (string, error) {
+// this machine; flag is what names another.
+func serverAt(listen, flag string) (string, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
-		return "", fmt.Errorf("web.listen %s: %w; --server names the address", listen, err)
+		return "", fmt.Errorf("web.listen %s: %w; %s names the address", listen, err, flag)
 	}
 	if port == "0" {
-		return "", fmt.Errorf("web.listen %s is any free port; --server names the one that weir up has printed", listen)
+		return "", fmt.Errorf("web.listen %s is any free port; %s names the one that weir up has printed", listen, flag)
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() { // it listens on all
 		host = "127.0.0.1"
