@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -118,6 +120,22 @@ func TestWriteInTime(t *testing.T) {
 	refusal := (*state.Error)(nil)
 	if _, _, err := s.write(ctx, Meta{}, state.DeleteMode{}); !errors.As(err, &refusal) || refusal.Code != state.CodeTimeout {
 		t.Errorf("%v", err)
+	}
+}
+
+// A refusal names the offset that it was decided at, also where that is not served any
+// more: its reason may have been committed with it.
+func TestRefusedAndNotServed(t *testing.T) {
+	leads := &term{requests: make(chan *request), over: make(chan struct{})}
+	s := &Service{cfg: Config{}.withDefaults(), view: newView("NONE"), term: leads}
+	go func() {
+		(<-leads.requests).done <- outcome{offset: 7, err: state.Refuse(state.CodeNoSubject, "gone")}
+	}()
+	_, _, err := s.write(t.Context(), Meta{}, state.DeleteMode{})
+	w := httptest.NewRecorder()
+	s.refuseCall(w, httptest.NewRequest("DELETE", "/mode/s", nil), err)
+	if w.Code != http.StatusNotFound || w.Header().Get(headerOffset) != "7" || !strings.Contains(w.Body.String(), "gone") {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
 	}
 }
 

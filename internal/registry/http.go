@@ -201,7 +201,10 @@ func (s *Service) handle(route string, serve func(http.ResponseWriter, *http.Req
 }
 
 func (s *Service) refuseCall(w http.ResponseWriter, r *http.Request, err error) (code int) {
-	e := s.told(r.Context(), err)
+	e, offset := s.told(r.Context(), err), s.offset()
+	if at := (decidedAt{}); errors.As(err, &at) {
+		offset = max(offset, at.offset)
+	}
 	own := ""
 	if errors.Is(err, actions.ErrUnavailable) && viaOf(r) != "api" {
 		own = codeUnrecorded // not for Confluent's clients, some of which take no more than two members
@@ -210,7 +213,7 @@ func (s *Service) refuseCall(w http.ResponseWriter, r *http.Request, err error) 
 		Code    int    `json:"error_code"`
 		Message string `json:"message"`
 		Own     string `json:"code,omitempty"`
-	}{e.Code, e.Message, own}, s.offset())
+	}{e.Code, e.Message, own}, offset)
 	return e.Code
 }
 

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -147,14 +148,23 @@ func (s *Service) outcome(ctx context.Context, r *request) (out outcome) {
 	select {
 	case out = <-r.done:
 		// A refusal may have its reason in what was committed with it: that is served too.
-		if err := s.readBack(ctx, out.offset); out.err == nil {
-			out.err = err
+		if err := s.readBack(ctx, out.offset); err != nil {
+			out.err = decidedAt{cmp.Or(out.err, err), out.offset}
 		}
 	case <-ctx.Done():
 		out.err = state.Refuse(state.CodeTimeout, "Writing to the schemas topic took longer than %v. It may or may not have been written; the same request again is safe.", s.cfg.WriteTimeout)
 	}
 	return out
 }
+
+// decidedAt is an error about what was decided at an offset that is not served here.
+type decidedAt struct {
+	error
+	offset int64
+}
+
+// Unwrap returns the error.
+func (e decidedAt) Unwrap() error { return e.error }
 
 // readBack waits until a write is served here.
 func (s *Service) readBack(ctx context.Context, offset int64) error {
