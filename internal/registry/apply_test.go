@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -123,19 +121,18 @@ func TestWriteInTime(t *testing.T) {
 	}
 }
 
-// A refusal names the offset that it was decided at, also where that is not served any
-// more: its reason may have been committed with it.
+// A refusal is not told where its reason, which may have been committed with it, is not
+// served.
 func TestRefusedAndNotServed(t *testing.T) {
 	leads := &term{requests: make(chan *request), over: make(chan struct{})}
 	s := &Service{cfg: Config{}.withDefaults(), view: newView("NONE"), term: leads}
-	go func() {
-		(<-leads.requests).done <- outcome{offset: 7, err: state.Refuse(state.CodeNoSubject, "gone")}
-	}()
-	_, _, err := s.write(t.Context(), Meta{}, state.DeleteMode{})
-	w := httptest.NewRecorder()
-	s.refuseCall(w, httptest.NewRequest("DELETE", "/mode/s", nil), err)
-	if w.Code != http.StatusNotFound || w.Header().Get(headerOffset) != "7" || !strings.Contains(w.Body.String(), "gone") {
-		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	for offset, want := range map[int64]int{-1: state.CodeNoSubject, 7: state.CodeForwarding} {
+		go func() {
+			(<-leads.requests).done <- outcome{offset: offset, err: state.Refuse(state.CodeNoSubject, "gone")}
+		}()
+		if _, _, err := s.write(t.Context(), Meta{}, state.DeleteMode{}); code(err) != want {
+			t.Errorf("refused as of %d, and nothing is served: %v", offset, err)
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ const (
 	headerFrom      = "X-Weir-From"       // whose request that is
 	headerReason    = "X-Weir-Reason"     // of a change, for who asks later
 	headerSource    = "X-Weir-Source"     // where it came from, such as a commit
-	headerOffset    = "X-Weir-Offset"     // of a reply: all that it is due to lies there or before; unless it is an error, that is served here
+	headerOffset    = "X-Weir-Offset"     // of a reply: all that was committed up to it is served here
 	headerMinOffset = "X-Weir-Min-Offset" // of a request: answer when you serve up to it
 )
 
@@ -80,8 +80,8 @@ func (s *Service) make(w http.ResponseWriter, r *http.Request, body []byte, cmd 
 	if refused := (*refusedThere)(nil); err != nil && !errors.As(err, &refused) {
 		return 0, err
 	}
-	if a.offset < 0 || a.failure() != nil { // of another registry, or a refusal, whose reason we may have served meanwhile
-		a.offset = max(a.offset, s.offset())
+	if a.offset < 0 || a.failure() != nil { // of another registry, or in doubt
+		a.offset = s.offset()
 	}
 	return a.send(w), nil
 }
@@ -234,11 +234,14 @@ func (s *Service) readThere(ctx context.Context, a *leaderReply) error {
 	if a.offset < 0 {
 		return nil
 	}
-	err := s.readBack(ctx, a.offset)
-	if a.failure() != nil {
-		return nil // nothing is in doubt
+	how := "written"
+	switch {
+	case a.status >= http.StatusInternalServerError:
+		return nil // it is in doubt as it is
+	case a.failure() != nil:
+		how = "refused"
 	}
-	return err
+	return s.readBack(ctx, a.offset, how)
 }
 
 // refusedThere is a refusal of another process, which goes to the client as it is.

@@ -167,7 +167,9 @@ func (s *Service) answer(route string, read func(*state.State, *call) (any, erro
 		var offset int64
 		err = s.read(func(st *state.State) error {
 			offset = s.view.next() - 1
-			reply, err = read(st, c)
+			if reply, err = read(st, c); err != nil {
+				err = asOf{err, offset}
+			}
 			return err
 		})
 		if err != nil {
@@ -181,6 +183,15 @@ func (s *Service) answer(route string, read func(*state.State, *call) (any, erro
 		return http.StatusOK, nil
 	})
 }
+
+// asOf is an error of who has read the state at an offset.
+type asOf struct {
+	error
+	offset int64
+}
+
+// Unwrap returns the error.
+func (e asOf) Unwrap() error { return e.error }
 
 // handle serves a route: serve writes a reply and returns its status, or returns an
 // error. What is no refusal is not told to the client, but to the log.
@@ -202,8 +213,8 @@ func (s *Service) handle(route string, serve func(http.ResponseWriter, *http.Req
 
 func (s *Service) refuseCall(w http.ResponseWriter, r *http.Request, err error) (code int) {
 	e, offset := s.told(r.Context(), err), s.offset()
-	if at := (decidedAt{}); errors.As(err, &at) {
-		offset = max(offset, at.offset)
+	if read := (asOf{}); errors.As(err, &read) {
+		offset = read.offset // not what has come since
 	}
 	own := ""
 	if errors.Is(err, actions.ErrUnavailable) && viaOf(r) != "api" {

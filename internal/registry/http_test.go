@@ -1,9 +1,12 @@
 package registry
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +16,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/weirhq/weir/internal/registry/state"
 )
 
 func serve(t testing.TB, s *Service) *httptest.Server {
@@ -24,6 +29,36 @@ func serve(t testing.TB, s *Service) *httptest.Server {
 		server.Close()
 	})
 	return server
+}
+
+// logs calls a function whenever something is logged.
+type logs struct {
+	slog.Handler
+	call func()
+}
+
+func (l logs) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l logs) Handle(context.Context, slog.Record) error { l.call(); return nil }
+
+// A failure to read says at which offset it has read, also when more has come by the
+// time that it is told, here while it is logged.
+func TestFailureIsAsOfWhatWasRead(t *testing.T) {
+	var s *Service
+	grow := logs{slog.DiscardHandler, func() { s.view.seen++ }}
+	s, err := newService(Config{Log: slog.New(grow)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.view = newView("")
+	read := s.answer("GET /x", func(*state.State, *call) (any, error) { return nil, errors.New("broken") })
+	for _, want := range []string{"-1", "0", "1"} {
+		w := httptest.NewRecorder()
+		read.ServeHTTP(w, httptest.NewRequest("GET", "/x", nil))
+		if got := w.Header().Get(headerOffset); got != want {
+			t.Errorf("as of %s, and %s was read", got, want)
+		}
+	}
 }
 
 func body(schema string) string {

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -147,9 +146,14 @@ func (s *Service) submit(ctx context.Context, t *term, r *request) error {
 func (s *Service) outcome(ctx context.Context, r *request) (out outcome) {
 	select {
 	case out = <-r.done:
-		// A refusal may have its reason in what was committed with it: that is served too.
-		if err := s.readBack(ctx, out.offset); err != nil {
-			out.err = decidedAt{cmp.Or(out.err, err), out.offset}
+		// A refusal may have its reason in what was committed with it: it is not told
+		// either before that is served.
+		how := "written"
+		if out.err != nil {
+			how = "refused"
+		}
+		if err := s.readBack(ctx, out.offset, how); err != nil {
+			out.err = err
 		}
 	case <-ctx.Done():
 		out.err = state.Refuse(state.CodeTimeout, "Writing to the schemas topic took longer than %v. It may or may not have been written; the same request again is safe.", s.cfg.WriteTimeout)
@@ -157,22 +161,13 @@ func (s *Service) outcome(ctx context.Context, r *request) (out outcome) {
 	return out
 }
 
-// decidedAt is an error about what was decided at an offset that is not served here.
-type decidedAt struct {
-	error
-	offset int64
-}
-
-// Unwrap returns the error.
-func (e decidedAt) Unwrap() error { return e.error }
-
-// readBack waits until a write is served here.
-func (s *Service) readBack(ctx context.Context, offset int64) error {
+// readBack waits until what was decided at an offset, and how, is served here.
+func (s *Service) readBack(ctx context.Context, offset int64, how string) error {
 	switch err := s.await(ctx, offset); {
 	case errors.Is(err, errStopped):
-		return state.Refuse(state.CodeForwarding, "It is written at offset %d; this process has stopped before it could read it back.", offset)
+		return state.Refuse(state.CodeForwarding, "It is %s at offset %d; this process has stopped before it could read that back.", how, offset)
 	case err != nil:
-		return state.Refuse(state.CodeTimeout, "It is written, and this process has not read it back in time: it is not at offset %d yet.", offset)
+		return state.Refuse(state.CodeTimeout, "It is %s, and this process has not read that back in time: it is not at offset %d yet.", how, offset)
 	}
 	return nil
 }
