@@ -65,6 +65,8 @@
 //   - A change that was answered is in the topic, committed, and is served by the
 //     process that answered. X-Weir-Offset of its answer, sent to any process as
 //     X-Weir-Min-Offset, is answered by what it has made.
+//   - What a process refuses, it serves the reason of: nothing that it answers hangs on
+//     what it has not read.
 //   - An id that was answered means that schema for ever and is never given to
 //     another one. Nor is the id of a record that was aborted, which registries that
 //     read uncommitted have seen, or of one that compaction has removed. The exception
