@@ -37,7 +37,7 @@ type recordsOn struct {
 
 // reader connects. The caller calls done after use.
 func (c *recordsOn) reader(ctx context.Context) (r *records.Reader, cl *cluster.Cluster, done func(), err error) {
-	url, err := c.registryAt(c.Registry)
+	url, err := c.server(c.Registry, "--registry")
 	if err != nil {
 		return nil, nil, nil, err
 	}

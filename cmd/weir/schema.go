@@ -49,21 +49,8 @@ type onRegistry struct {
 
 // client returns a client of the registry.
 func (c *onRegistry) client() (*remote.Client, error) {
-	url, err := c.registryAt(c.Registry)
+	url, err := c.server(c.Registry, "--registry")
 	return &remote.Client{URL: url}, err
-}
-
-// registryAt returns the address of the registry that a command names, or else of
-// weir's.
-func (c *configFile) registryAt(named string) (string, error) {
-	if named != "" {
-		return named, nil
-	}
-	file, _, err := c.load()
-	if err != nil {
-		return "", err
-	}
-	return serverAt(file.Web.Listen, "--registry")
 }
 
 // better adds to an error what there is to do about it.

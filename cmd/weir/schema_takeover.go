@@ -237,7 +237,7 @@ func (c *schemaVerifyCmd) verify(ctx context.Context) (r verify.Report, err erro
 	if err != nil {
 		return r, err
 	}
-	url, err := c.registryAt(c.Registry)
+	url, err := c.server(c.Registry, "--registry")
 	if err != nil {
 		return r, err
 	}

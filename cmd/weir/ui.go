@@ -32,14 +32,9 @@ Examples:
 
 // Run runs the command.
 func (c *uiCmd) Run(ctx context.Context, s *streams) error {
-	if c.Server == "" {
-		file, _, err := c.load()
-		if err != nil {
-			return err
-		}
-		if c.Server, err = serverAt(file.Web.Listen, "--server"); err != nil {
-			return err
-		}
+	var err error
+	if c.Server, err = c.server(c.Server, "--server"); err != nil {
+		return err
 	}
 	if _, err := web.Get(ctx, c.Server+"/api/v1/clusters"); err != nil {
 		return fmt.Errorf("asking %s: %w; is weir running there? weir up starts it, --server names another", c.Server, err)
@@ -60,6 +55,19 @@ func (c *uiCmd) Run(ctx context.Context, s *streams) error {
 		return fmt.Errorf("opening the browser with %s: %w; the address above works in any", opener[0], err)
 	}
 	return nil
+}
+
+// server returns the address that a flag names, or else the one of the weir that the
+// configuration is of.
+func (c *configFile) server(named, flag string) (string, error) {
+	if named != "" {
+		return named, nil
+	}
+	file, _, err := c.load()
+	if err != nil {
+		return "", err
+	}
+	return serverAt(file.Web.Listen, flag)
 }
 
 // serverAt returns the address under which a weir that listens there is reached from

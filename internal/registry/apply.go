@@ -187,7 +187,7 @@ func changeAtLeader[T any](ctx context.Context, s *Service, r *http.Request, bod
 			return fmt.Errorf("reading the leader's answer: %w", err)
 		}
 		out.Offset = reply.offset
-		return s.readBack(ctx, reply.offset, "written")
+		return s.readBack(ctx, reply.offset, false)
 	}
 	var err error
 	if a.Change = asked(r, body); r.Header.Get(headerForward) == "" {

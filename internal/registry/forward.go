@@ -231,17 +231,10 @@ func (a *leaderReply) leads() (*leaderReply, error) {
 // readThere waits until this process serves what the leader has written, or why it has
 // refused.
 func (s *Service) readThere(ctx context.Context, a *leaderReply) error {
-	if a.offset < 0 {
+	if a.offset < 0 || a.status >= http.StatusInternalServerError { // it is in doubt as it is
 		return nil
 	}
-	how := "written"
-	switch {
-	case a.status >= http.StatusInternalServerError:
-		return nil // it is in doubt as it is
-	case a.failure() != nil:
-		how = "refused"
-	}
-	return s.readBack(ctx, a.offset, how)
+	return s.readBack(ctx, a.offset, a.failure() != nil)
 }
 
 // refusedThere is a refusal of another process, which goes to the client as it is.

@@ -148,11 +148,7 @@ func (s *Service) outcome(ctx context.Context, r *request) (out outcome) {
 	case out = <-r.done:
 		// A refusal may have its reason in what was committed with it: it is not told
 		// either before that is served.
-		how := "written"
-		if out.err != nil {
-			how = "refused"
-		}
-		if err := s.readBack(ctx, out.offset, how); err != nil {
+		if err := s.readBack(ctx, out.offset, out.err != nil); err != nil {
 			out.err = err
 		}
 	case <-ctx.Done():
@@ -161,8 +157,12 @@ func (s *Service) outcome(ctx context.Context, r *request) (out outcome) {
 	return out
 }
 
-// readBack waits until what was decided at an offset, and how, is served here.
-func (s *Service) readBack(ctx context.Context, offset int64, how string) error {
+// readBack waits until what was written, or refused, as of an offset is served here.
+func (s *Service) readBack(ctx context.Context, offset int64, refused bool) error {
+	how := "written"
+	if refused {
+		how = "refused"
+	}
 	switch err := s.await(ctx, offset); {
 	case errors.Is(err, errStopped):
 		return state.Refuse(state.CodeForwarding, "It is %s at offset %d; this process has stopped before it could read that back.", how, offset)
